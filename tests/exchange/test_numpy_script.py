@@ -191,4 +191,6 @@ def test_the_name_of_the_file_and_the_format_are_checked(tmp_path):
 def test_from_python(tmp_path):
     path = neurosim.export(simulator("xor"), to="numpy", out=tmp_path / "xor.py")
     assert path == tmp_path / "xor.py"
-    assert path.is_file()
+    result = neurosim.run("xor", overrides={"training.epochs": 1, "expect": {}})
+    same = result.export(to="numpy", out=tmp_path / "same.py")
+    assert same.read_text() == neurosim.export(result, "numpy", tmp_path / "again.py").read_text()
