@@ -1,18 +1,35 @@
-"""Rows that a caller has in Python: arrays, and tables of pandas, polars or pyarrow, none of which is needed here."""
+"""Rows that a caller has in Python, and npz files of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+import json
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.data.columns import DROP, PLAIN, Encoding, column_of, column_words
+from neurosim.data.frames import (
+    Features,
+    Given,
+    array_of,
+    columns_of,
+    content_of,
+    encoded,
+    floats,
+    given_features,
+    is_numbers,
+    label_of,
+    learned_inputs,
+    missing_in,
+)
 from neurosim.data.targets import check_one_column, check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
 from neurosim.files.archives import UNREADABLE, archived, read_archive
+from neurosim.files.inputs import faults_in
+from neurosim.plugin.columns import Column
 from neurosim.plugin.function_records import Table
 from neurosim.suggestions import listed, named
 
@@ -34,14 +51,13 @@ _STORED = {
 }
 
 
-@dataclass(frozen=True)
-class _Features:
-    values: NDArray[Any]
-    names: tuple[str, ...]
-    image_shape: tuple[int, ...]
-
-
-def table_of(data: object, validation: object = None, test: object = None, task: str = "auto") -> Table:
+def table_of(
+    data: object,
+    validation: object = None,
+    test: object = None,
+    task: str = "auto",
+    how: Encoding = PLAIN,
+) -> Table:
     """Rows as they are given in Python, checked and in the form that a data set has.
 
     Parameters
@@ -50,72 +66,107 @@ def table_of(data: object, validation: object = None, test: object = None, task:
         X: array (rows, features), of images (rows, height, width[, channels]), or a table with named columns (pandas,
         polars, pyarrow, anything that NumPy or Arrow can read). y: one target for each row, or (rows, outputs); names
         of the classes, class indices or values. Of a table y may be the name of one of its columns, or several names.
-        A two-dimensional X of bytes is taken for pixels (value / 255), unless all are 0 or 1.
+        A two-dimensional X of bytes is taken for pixels (value / 255), unless all are 0 or 1. Columns of words, and
+        those that their library has as categories, become inputs of 0 and 1.
     validation, test : pair (X, y), optional
         Rows to monitor the training, and for the final test.
     task : {"auto", "classification", "regression"}
         What y is. Left to itself, text and truth values are classes, and so are a few different whole numbers.
+    how : Encoding
+        How columns become inputs, and what is done about missing values.
 
     Raises
     ------
     UsageError
         When it is none of these.
     DataError
-        For columns that hold no numbers, missing values, and classes that the training rows do not have.
+        For columns that can be no features, missing values, and classes or categories that the training rows do not
+        have.
     """
     check_task(task)
     if isinstance(data, Table):
         if validation is not None or test is not None:
             raise UsageError("a Table has its own validation and test rows", "Give data=(X, y) with them.")
         return data
-    features, targets = _pair("data", data)
-    given = _features("X", features)
-    labels, target_names = _targets("y", targets, len(given.values))
+    given, labels, target_names = _rows("", *_pair("data", data), how)
+    features = encoded(given, how)
     classes, y = _encoded(labels, task)
     apart: dict[str, Any] = {}
     for part, rows in (("validation", validation), ("test", test)):
         if rows is None:
             continue
-        more, more_targets = _pair(part, rows)
-        own = _features(f"X of {part}", more)
-        if own.names != given.names:
-            raise DataError(
-                f"X of {part} has {_named_columns(own)}, X of the training rows {_named_columns(given)}",
-                "Give both with the same columns, in the same order.",
-            )
-        more_labels, _ = _targets(f"y of {part}", more_targets, len(own.values))
-        # Only pixels are bytes.
-        kind = np.uint8 if given.values.dtype == np.uint8 else np.float64
-        apart[f"{part}_features"] = own.values.astype(kind)
+        more, more_labels, _ = _rows(f" of {part}", *_pair(part, rows), how)
+        apart[f"{part}_features"] = _as_learned(more, given, features)
         apart[f"{part}_targets"] = _as_trained(f"y of {part}", more_labels, classes, y)
     return Table(
-        given.values,
+        features.values,
         y,
         classes,
-        feature_names=given.names,
-        image_shape=given.image_shape,
+        feature_names=features.names,
+        image_shape=features.image_shape,
         target_names=target_names,
+        columns=features.columns,
         **apart,
     )
+
+
+def _rows(part: str, X: object, y: object, how: Encoding) -> tuple[Given, NDArray[Any], tuple[str, ...]]:
+    """Features, targets and the names of these, without the rows that are to be left out."""
+    given = given_features(f"X{part}", X, how)
+    labels, names = _targets(f"y{part}", y, len(given))
+    missing = missing_in(labels) if labels.ndim == 1 else missing_in(labels).any(axis=1)
+    if how.missing == DROP:
+        kept = given.complete & ~missing
+        if not kept.any():
+            raise DataError(f"X{part}: in every row a value is missing", "Leave out the columns that have few values.")
+        return given.some(kept), labels[kept], names
+    if missing.any():
+        count = "1 row has" if missing.sum() == 1 else f"{missing.sum():,} rows have"
+        raise DataError(
+            f"y{part}: {count} no target, the first is row {int(missing.argmax())}",
+            f'Leave such rows out; data.missing = "{DROP}" does so.',
+        )
+    return given, labels, names
+
+
+def _as_learned(more: Given, given: Given, features: Features) -> NDArray[Any]:
+    """Features of other rows, encoded as those of the training rows."""
+    if list(more.columns) != list(given.columns):
+        raise DataError(
+            f"{more.what} has {_named_columns(more)}, X of the training rows {_named_columns(given)}",
+            "Give both with the same columns, in the same order.",
+        )
+    if features.columns:
+        return learned_inputs(more.columns, features.columns, more.what)
+    own = encoded(more, PLAIN)
+    if own.columns:
+        words = next(column.name for column in own.columns if column.categories)
+        raise DataError(f'{more.what}: column "{named(words)}" holds text; in the training rows it holds numbers')
+    # Only pixels are bytes.
+    kind = np.uint8 if features.values.dtype == np.uint8 else np.float64
+    return own.values.astype(kind)
 
 
 def write_rows(table: Table) -> bytes:
     """A table as the content of an npz file, which `read_rows` reads."""
     found = {name: getattr(table, field) for name, field in _STORED.items()}
+    found["columns"] = [json.dumps(column_words(column)) for column in table.columns]
     arrays = {name: np.asarray(value) for name, value in found.items() if value is not None and len(value)}
     return archived(arrays, packed=sum(array.nbytes for array in arrays.values()) <= MOST_PACKED)
 
 
-def read_rows(path: Path, task: str = "auto") -> Table:
+def read_rows(path: Path, task: str = "auto", how: Encoding = PLAIN) -> Table:
     """The table in an npz file with ``X`` and ``y``, and what else there is of: ``X_validation``, ``y_validation``,
-    ``X_test``, ``y_test``, ``weights``, ``classes``, ``feature_names``, ``target_names``, ``image_shape``.
+    ``X_test``, ``y_test``, ``weights``, ``classes``, ``feature_names``, ``target_names``, ``image_shape``, ``columns``.
 
-    Without ``classes``, ``y`` is taken as `table_of` takes it.
+    Without ``classes`` and ``columns``, X and y are taken as `table_of` takes them.
 
     Raises
     ------
     DataError
         When the file is missing or damaged, or has not these arrays.
+    UsageError
+        For an encoding of what is encoded already, and where rows with weights are to be left out.
     """
     try:
         found = read_archive(path)
@@ -134,15 +185,28 @@ def read_rows(path: Path, task: str = "auto") -> Table:
     arrays: dict[str, Any] = {
         field: found[name] for name, field in _STORED.items() if name in found and name not in _WORDS
     }
-    if words.get("classes"):
-        return Table(**{**arrays, **words})
+    columns = _columns(path, found["columns"]) if "columns" in found else ()
+    if columns or words.get("classes"):
+        if how != PLAIN and not columns:
+            raise UsageError(
+                f"missing, categorical and indices: {path} has an array named classes, so its X is what a network gets",
+                "Leave these options out, or give y as it is, without classes.",
+            )
+        return Table(**{**arrays, **words}, columns=columns)
+    if how.missing == DROP and any("weights" in name for name in arrays):
+        raise UsageError(f'missing = "{DROP}": the rows of {path} have weights', "Leave out these rows yourself.")
     apart = {part: (found[f"X_{part}"], found[f"y_{part}"]) for part in ("validation", "test") if f"X_{part}" in found}
-    try:
-        table = table_of((found["X"], found["y"]), apart.get("validation"), apart.get("test"), task)
-    except DataError as error:
-        raise DataError(f"{path}: {error.message}", error.hint) from error
+    with faults_in(path):
+        table = table_of((found["X"], found["y"]), apart.get("validation"), apart.get("test"), task, how)
     weights: dict[str, Any] = {name: array for name, array in arrays.items() if "weights" in name}
     return replace(table, **words, **weights)
+
+
+def _columns(path: Path, array: NDArray[Any]) -> tuple[Column, ...]:
+    try:
+        return tuple(column_of(json.loads(text)) for text in _words(path, "columns", array))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: columns: {error}", "Leave them out: X is then taken as it is.") from error
 
 
 def _words(path: Path, name: str, array: NDArray[Any]) -> tuple[Any, ...]:
@@ -152,8 +216,8 @@ def _words(path: Path, name: str, array: NDArray[Any]) -> tuple[Any, ...]:
     return tuple(array.tolist())
 
 
-def _named_columns(features: _Features) -> str:
-    return f"the columns {listed(features.names)}" if features.names else "columns without names"
+def _named_columns(given: Given) -> str:
+    return f"the columns {listed(given.columns)}" if given.columns else "columns without names"
 
 
 def _pair(part: str, given: object) -> tuple[Any, Any]:
@@ -178,124 +242,15 @@ def _pair(part: str, given: object) -> tuple[Any, Any]:
     return features, targets
 
 
-def columns_of(given: object) -> dict[str, Any] | None:
-    """The columns of a table by name; None for what has no named columns."""
-    if isinstance(given, dict):
-        return {str(name): column for name, column in given.items()}
-    if hasattr(given, "__arrow_c_stream__") and not hasattr(given, "__getitem__"):
-        given = _by_arrow(given)
-    names = getattr(given, "column_names", None) or getattr(given, "columns", None)
-    if names is None or isinstance(given, np.ndarray) or not hasattr(given, "__getitem__"):
-        return None
-    listed_names = list(names) if all(isinstance(name, str) for name in names) else [str(name) for name in names]
-    if len(set(listed_names)) < len(listed_names):
-        twice = next(name for name in listed_names if listed_names.count(name) > 1)
-        raise DataError(f'two columns are named "{named(twice)}"', "Give each column a name of its own.")
-    frame: Any = given
-    return {shown: frame[name] for shown, name in zip(listed_names, names, strict=True)}
-
-
-def _by_arrow(given: object) -> Any:
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise UsageError(
-            f"a {type(given).__name__} is read by pyarrow, which is not installed",
-            "pip install pyarrow, or give NumPy arrays.",
-        ) from error
-    return pa.table(given)
-
-
-def _features(what: str, given: object) -> _Features:
-    columns = columns_of(given)
-    if columns is None:
-        return _array_features(what, _array(what, given))
-    if not columns:
-        raise DataError(f"{what} has no columns")
-    arrays = {name: _array(name, column) for name, column in columns.items()}
-    useless = [name for name, values in arrays.items() if not _is_numbers(values)]
-    if useless:
-        one = len(useless) == 1
-        raise DataError(
-            f"{what}: column{'' if one else 's'} {listed(useless)} "
-            f"{'holds' if one else 'hold'} {_content(arrays[useless[0]])}; features have to be numbers",
-            "Leave such columns out, or write each value as a number; 0 for no and 1 for yes.",
-        )
-    values = np.column_stack([_floats(array) for array in arrays.values()])
-    _refuse_missing(what, values, list(arrays))
-    return _Features(values, tuple(arrays), ())
-
-
-def _array(what: str, given: object) -> NDArray[Any]:
-    try:
-        return np.asarray(given)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{what} is no array: {error}", "Each row needs as many numbers as every other.") from error
-
-
-def _array_features(what: str, values: NDArray[Any]) -> _Features:
-    if values.ndim < 2:
-        hint = "One feature: X.reshape(-1, 1)." if values.ndim else ""
-        raise DataError(f"{what} has shape {values.shape}; expected (rows, features)", hint)
-    if not len(values):
-        raise DataError(f"{what} has no rows")
-    if values.ndim > 4:
-        raise DataError(
-            f"{what} has shape {values.shape}; expected (rows, features) or (rows, height, width, channels)"
-        )
-    if not _is_numbers(values):
-        raise DataError(f"{what} holds {_content(values)}; features have to be numbers")
-    image_shape = values.shape[1:] if values.ndim > 2 else ()
-    flat = values.reshape(len(values), -1)
-    if flat.dtype == np.uint8 and (image_shape or (flat > 1).any()):
-        return _Features(np.ascontiguousarray(flat), (), image_shape)
-    flat = _floats(flat)
-    _refuse_missing(what, flat, [])
-    return _Features(flat, (), image_shape)
-
-
-def _floats(values: NDArray[Any]) -> NDArray[np.float64]:
-    return values.astype(np.float64)
-
-
-def _refuse_missing(what: str, values: NDArray[Any], names: Sequence[str]) -> None:
-    missing = np.argwhere(np.isnan(values))
-    if not len(missing):
-        return
-    row, column = missing[0]
-    where = f'column "{named(names[column])}"' if names else f"column {column}"
-    count = "1 value is" if len(missing) == 1 else f"{len(missing):,} values are"
-    raise DataError(
-        f"{what}: {count} missing, the first in row {row}, {where}",
-        "Leave such rows out, or put numbers in their places, such as the mean of the column.",
-    )
-
-
-def _is_numbers(values: NDArray[Any]) -> bool:
-    if values.dtype == object:
-        # Of tables whose columns have a kind of their own for missing values.
-        return all(
-            value is None or isinstance(value, bool | int | float | np.number | np.bool_) for value in values.flat
-        )
-    return values.dtype.kind in "biuf"
-
-
-def _content(values: NDArray[Any]) -> str:
-    kinds = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "c": "complex numbers"}
-    if values.dtype == object and any(isinstance(value, str) for value in values.flat):
-        return "text"
-    return kinds.get(values.dtype.kind, f"values of type {values.dtype}")
-
-
 def _targets(what: str, given: object, rows: int) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The targets, (rows,) or (rows, outputs), and their names."""
     columns = columns_of(given)
     names: tuple[str, ...] = ()
     if columns is not None:
         names = tuple(columns)
-        values = np.column_stack([_array(name, column) for name, column in columns.items()])
+        values = np.column_stack([array_of(name, column) for name, column in columns.items()])
     else:
-        values = _array(what, given)
+        values = array_of(what, given)
         name = getattr(given, "name", None)
         names = (name,) if isinstance(name, str) and name else ()
     if values.ndim == 2 and values.shape[1] == 1:
@@ -304,26 +259,22 @@ def _targets(what: str, given: object, rows: int) -> tuple[NDArray[Any], tuple[s
         raise DataError(f"{what} has shape {values.shape}; expected (rows,) or (rows, outputs)")
     if len(values) != rows:
         raise DataError(f"there are {rows} rows in X and {len(values)} in {what}")
-    missing = [row for row, value in enumerate(values.tolist()) if value is None or value != value]
-    if missing:
-        count = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
-        raise DataError(f"{what}: {count} no target, the first is row {missing[0]}", "Leave such rows out.")
     return values, names
 
 
 def _labels(values: NDArray[Any]) -> list[str]:
     """Targets as the names of classes."""
-    return [f"{value:.17g}" if isinstance(value, float) else str(value) for value in values.tolist()]
+    return [label_of(value) for value in values.tolist()]
 
 
 def _encoded(values: NDArray[Any], task: str) -> tuple[tuple[str, ...], NDArray[Any]]:
     """Names of the classes and their indices; no names and values where the targets are values."""
     check_one_column(task, values.shape[1] if values.ndim == 2 else 1)
-    numbers = _is_numbers(values) and values.dtype.kind != "b"
+    numbers = is_numbers(values) and values.dtype.kind != "b"
     if task == "regression" or values.ndim == 2 or (task == "auto" and numbers and _are_values(values)):
-        if not _is_numbers(values):
-            raise DataError(f"y holds {_content(values)}; values to learn have to be numbers")
-        return (), _floats(values).reshape(len(values), -1)
+        if not is_numbers(values):
+            raise DataError(f"y holds {content_of(values)}; values to learn have to be numbers")
+        return (), floats(values).reshape(len(values), -1)
     classes, indices = classes_of(_labels(values))
     if len(classes) < 2:
         raise DataError(f'y is "{classes[0]}" in every row', "Classification needs two classes or more.")
@@ -337,9 +288,9 @@ def _are_values(values: NDArray[Any]) -> bool:
 def _as_trained(what: str, values: NDArray[Any], classes: tuple[str, ...], train: NDArray[Any]) -> NDArray[Any]:
     """Targets of other rows, encoded as those of the training rows."""
     if not classes:
-        if not _is_numbers(values):
-            raise DataError(f"{what} holds {_content(values)}; those of the training rows are numbers")
-        return _floats(values).reshape(len(values), -1)
+        if not is_numbers(values):
+            raise DataError(f"{what} holds {content_of(values)}; those of the training rows are numbers")
+        return floats(values).reshape(len(values), -1)
     place = {name: index for index, name in enumerate(classes)}
     labels = _labels(values)
     strange = sorted({label for label in labels if label not in place})

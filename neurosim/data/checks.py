@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.data.columns import may_lack
 from neurosim.errors import DataError
+from neurosim.plugin.columns import input_names
 from neurosim.plugin.function_records import Table
+from neurosim.suggestions import listed
 
 
 def check_table(table: Table) -> None:
     """Raise DataError at the first thing in `table` that breaks the contract."""
-    _check_rows("training", table.features, table.targets, table.classes)
+    lacking = _may_lack(table)
+    _check_rows("training", table.features, table.targets, table.classes, lacking)
     width = table.features.shape[1]
     if table.classes and len(table.classes) < 2:
         raise DataError(f"there is only one class ({table.classes[0]})", "Classification needs two classes or more.")
@@ -45,7 +49,7 @@ def _check_apart(table: Table, part: str, features: Any, targets: Any, weights: 
         raise DataError(f"{part} features and {part} targets must be given together")
     if features is None:
         return
-    _check_rows(part, features, targets, table.classes)
+    _check_rows(part, features, targets, table.classes, _may_lack(table))
     if weights is not None:
         _check_weights(f"{part}_weights", weights, len(features))
     for what, apart, train in (("features", features, table.features), ("targets", targets, table.targets)):
@@ -58,8 +62,26 @@ def _check_apart(table: Table, part: str, features: Any, targets: Any, weights: 
         )
 
 
-def _check_rows(part: str, features: Any, targets: Any, classes: tuple[str, ...]) -> None:
-    _check_features(f"the {part} features", features)
+def _may_lack(table: Table) -> NDArray[np.bool_] | None:
+    """Which features may have missing values; None where none may."""
+    if not table.columns:
+        return None
+    if table.features.dtype == np.uint8:
+        raise DataError("columns are of features that are floats, not bytes")
+    names = input_names(table.columns)
+    if names != tuple(table.feature_names):
+        raise DataError(
+            f"the columns become the inputs {listed(names)}, but the feature names are {listed(table.feature_names)}",
+            "feature_names has the inputs of all columns, in their order.",
+        )
+    lacking = may_lack(table.columns)
+    return lacking if lacking.any() else None
+
+
+def _check_rows(
+    part: str, features: Any, targets: Any, classes: tuple[str, ...], lacking: NDArray[np.bool_] | None
+) -> None:
+    _check_features(f"the {part} features", features, lacking)
     if not isinstance(targets, np.ndarray):
         hint = "Use  np.array(targets)."
         raise DataError(f"the {part} targets must be a NumPy array, not {type(targets).__name__}", hint)
@@ -71,7 +93,7 @@ def _check_rows(part: str, features: Any, targets: Any, classes: tuple[str, ...]
         _check_values(f"the {part} targets", targets)
 
 
-def _check_features(what: str, features: Any) -> None:
+def _check_features(what: str, features: Any, lacking: NDArray[np.bool_] | None) -> None:
     if not isinstance(features, np.ndarray) or features.ndim != 2:
         found = f"shape {features.shape}" if isinstance(features, np.ndarray) else type(features).__name__
         hint = "" if isinstance(features, np.ndarray) else "Use  np.array(features, np.float32)."
@@ -85,6 +107,8 @@ def _check_features(what: str, features: Any) -> None:
     if not np.issubdtype(features.dtype, np.floating):
         found = "text" if features.dtype.kind in "US" else str(features.dtype)
         raise DataError(f"{what} must be float or uint8, not {found}", "Use  .astype(np.float32).")
+    if lacking is not None and len(lacking) == features.shape[1]:
+        features = np.where(np.isnan(features) & lacking, 0.0, features)
     _check_finite(what, features)
 
 

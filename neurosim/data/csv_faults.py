@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurosim.errors import DataError
 
 MISSING = "the value is missing"
+# What stands in a column of numbers where there is none.
+ABSENT = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})
 MEND = "Mend the field, or leave out its row."
 MEND_ALL = "Mend the fields, or leave out their rows."
 # Lines of a message, and of these for one column.
@@ -28,11 +30,15 @@ class FieldsError(DataError):
         How many there are in each column that has some.
     unusable : tuple of str
         Columns of which most fields are so: these hold something else.
+    lacking : bool
+        Whether some are missing.
     """
 
-    def __init__(self, message: str, hint: str, counts: Mapping[str, int], unusable: tuple[str, ...]) -> None:
+    def __init__(
+        self, message: str, hint: str, counts: Mapping[str, int], unusable: tuple[str, ...], lacking: bool
+    ) -> None:
         super().__init__(message, hint)
-        self.counts, self.unusable = dict(counts), unusable
+        self.counts, self.unusable, self.lacking = dict(counts), unusable, lacking
 
 
 @dataclass
@@ -56,8 +62,8 @@ def parse_number(text: str) -> float | None:
 
 def number_fault(text: str) -> str:
     """Why a field is not a number that can be learned from; empty where it is one."""
-    if not text:
-        return MISSING
+    if text in ABSENT:
+        return f"{MISSING} ({text!r})" if text else MISSING
     number = parse_number(text)
     shown = repr(text) if len(text) <= 60 else f"{text[:60]!r}..."
     if number is None:
@@ -76,6 +82,7 @@ def field_faults(
     numbers: Sequence[tuple[int, str]],
     texts: Sequence[tuple[int, str]],
     good: int,
+    may_lack: Collection[str] = (),
 ) -> FieldsError:
     """The error for all wrong fields of some columns.
 
@@ -89,14 +96,18 @@ def field_faults(
         The columns that have to hold numbers, and those that have to hold anything.
     good : int
         How many rows before them have no fault.
+    may_lack : collection of str
+        Columns of numbers in which values may be missing.
     """
     wanted = [(place, _Column(name), number_fault) for place, name in numbers]
     wanted += [(place, _Column(name), text_fault) for place, name in texts]
-    looked, complete = 0, True
+    looked, complete, lacking = 0, True, False
     for row, line, fields in rows:
         for place, column, fault_of in wanted:
             fault = fault_of(fields[place])
-            if fault:
+            absent = fault.startswith(MISSING)
+            if fault and not (absent and column.name in may_lack):
+                lacking = lacking or absent
                 column.count += 1
                 if len(column.shown) < OF_A_COLUMN:
                     column.shown.append(f'row {row} (line {line}), column "{column.name}": {fault}')
@@ -116,7 +127,7 @@ def field_faults(
         message = "\n  ".join([f"{path}: {count} are wrong:", *lines[:MOST_LINES], *more])
     hint = MEND if total == 1 else MEND_ALL
     counts = {column.name: column.count for column in columns}
-    return FieldsError(message, hint, counts, tuple(column.name for column in unusable))
+    return FieldsError(message, hint, counts, tuple(column.name for column in unusable), lacking)
 
 
 def _lines(column: _Column, *, whole: bool) -> list[str]:

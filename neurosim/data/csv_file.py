@@ -15,17 +15,17 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.data.csv_faults import MOST_LINES, field_faults, parse_number
+from neurosim.data.csv_faults import ABSENT, MOST_LINES, field_faults, parse_number
 from neurosim.errors import DataError
 from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.suggestions import listed, unknown
@@ -99,7 +99,7 @@ class CsvFile:
             return f"The first row has to name the columns, and here it is: {shown}. Put a row with names above it."
         return ""
 
-    def texts(self, column: str, *, skip_missing: bool = False) -> Iterator[str]:
+    def texts(self, column: str, *, missing: Literal["refuse", "skip", "keep"] = "refuse") -> Iterator[str]:
         """The fields of one column, one after the other, without blanks around them.
 
         Numbers with a decimal comma are given with a point, where the file may have such.
@@ -107,19 +107,24 @@ class CsvFile:
         Raises
         ------
         DataError
-            For an unknown column, and on the way for fields that are missing, unless they are to be skipped.
+            For an unknown column, and on the way for fields that are missing, unless they are to be skipped or to be
+            kept as empty texts.
         """
         self.require([column])
         place = self._places[column]
         for row, record in enumerate(self._rows()):
             text = self._field(record[place])
-            if text:
+            if text or missing == "keep":
                 yield text
-            elif not skip_missing:
+            elif missing == "refuse":
                 raise self._faults(row, [], [column])
 
-    def numbers(self, columns: Sequence[str], texts: Sequence[str] = ()) -> NDArray[np.float64]:
+    def numbers(
+        self, columns: Sequence[str], texts: Sequence[str] = (), may_lack: Collection[str] = ()
+    ) -> NDArray[np.float64]:
         """The numbers of several columns, float64 of shape (rows, columns).
+
+        In the columns `may_lack` values may be missing: they are nan.
 
         Raises
         ------
@@ -133,12 +138,19 @@ class CsvFile:
         rows, done = self._rows(), 0
         while block := list(islice(rows, 1 + AT_ONCE // len(self.names))):
             fields = [self._field(record[place]) for record in block for place in places]
+            absent = []
+            if may_lack:
+                lacking = [name in may_lack for name in columns] * len(block)
+                absent = [k for k, lacks in enumerate(lacking) if lacks and fields[k] in ABSENT]
+                for k in absent:
+                    fields[k] = "0"
             try:
                 numbers = np.fromiter(map(float, fields), np.float64, len(fields))
             except ValueError:
-                raise self._faults(done, columns, texts) from None
+                raise self._faults(done, columns, texts, may_lack) from None
             if not np.isfinite(numbers).all() or "_" in ",".join(fields):
-                raise self._faults(done, columns, texts)
+                raise self._faults(done, columns, texts, may_lack)
+            numbers[absent] = np.nan
             values[done : done + len(block)] = numbers.reshape(len(block), len(columns))
             done += len(block)
         if self.separator != ",":
@@ -156,11 +168,9 @@ class CsvFile:
         found = self.numbers([column])[:, 0]
         negative = np.flatnonzero(found < 0)
         if negative.size:
-            row = int(negative[0]) + 1
-            _, line = next(islice(_records(self.path, self._content, self.separator), row, None))
+            row = int(negative[0])
             more = f" (and {negative.size - 1:,} more in this column)" if negative.size > 1 else ""
-            where = f'{self.path}: row {row} (line {line}), column "{column}"'
-            text = f"{where}: the weight {found[row - 1]:g} is below 0{more}"
+            text = f"{self.where(row, column)}: the weight {found[row]:g} is below 0{more}"
             raise DataError(text, "Weights must be 0 or larger; a row with weight 0 does not count.")
         if not found.any():
             raise DataError(
@@ -168,6 +178,11 @@ class CsvFile:
                 "Give at least one row a weight above 0.",
             )
         return found
+
+    def where(self, row: int, column: str) -> str:
+        """What a message about a field begins with; `row` counts from 0."""
+        _, line = next(islice(_records(self.path, self._content, self.separator), row + 1, None))
+        return f'{self.path}: row {row + 1} (line {line}), column "{column}"'
 
     def _field(self, written: str) -> str:
         text = written.strip()
@@ -181,7 +196,9 @@ class CsvFile:
         next(records)
         return records
 
-    def _faults(self, good: int, numbers: Sequence[str], texts: Sequence[str]) -> DataError:
+    def _faults(
+        self, good: int, numbers: Sequence[str], texts: Sequence[str], may_lack: Collection[str] = ()
+    ) -> DataError:
         """The error for all faults in some columns, of which the first `good` rows have none."""
         records = islice(_records(self.path, self._content, self.separator), good + 1, None)
         rows = (
@@ -189,14 +206,14 @@ class CsvFile:
             for row, (record, line) in enumerate(records, good + 1)
         )
         places = [[(self._places[name], name) for name in names] for names in (numbers, texts)]
-        return field_faults(self.path, rows, places[0], places[1], good)
+        return field_faults(self.path, rows, places[0], places[1], good, may_lack)
 
     def _refuse_two_kinds_of_points(self, columns: Sequence[str]) -> None:
         """Beside 1,5 a 2.000, in whatever column, may be what is written for 2000."""
         comma = False
         point: tuple[int, int, str] | None = None
         places = [self._places[column] for column in columns]
-        for row, record in enumerate(self._rows(), 1):
+        for row, record in enumerate(self._rows()):
             for place in places:
                 if "," in record[place]:
                     comma = True
@@ -204,10 +221,8 @@ class CsvFile:
                     point = row, place, record[place].strip()
         if comma and point is not None:
             row, place, text = point
-            _, line = next(islice(_records(self.path, self._content, self.separator), row, None))
-            where = f'{self.path}: row {row} (line {line}), column "{self.names[place]}"'
             raise DataError(
-                f"{where}: {text!r} has a point; {_POINT_TOO}",
+                f"{self.where(row, self.names[place])}: {text!r} has a point; {_POINT_TOO}",
                 "Write all numbers in one way, without separators of thousands.",
             )
 

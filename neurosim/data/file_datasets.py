@@ -2,12 +2,12 @@
 
 import gzip
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 
 from neurosim.data import (
-    FieldsError,
     damaged_files,
     dataset_folder,
     is_own,
@@ -16,15 +16,17 @@ from neurosim.data import (
     stored_file,
 )
 from neurosim.data.arrays import FILE, read_rows
+from neurosim.data.columns import DROP, PLAIN, REFUSE, Encoding, refuse_dates
+from neurosim.data.csv_columns import read_columns
+from neurosim.data.csv_faults import ABSENT
 from neurosim.data.targets import MOST_AUTO_CLASSES, check_one_column, check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
+from neurosim.files.inputs import faults_in
 from neurosim.plugin import Dataset, Table, hookimpl
-from neurosim.printable import arguments, command
+from neurosim.printable import command
 from neurosim.suggestions import listed, named
 
 TABLES = Path(__file__).with_name("tables")
-# Letters of a setting that is suggested.
-LONGEST_SETTING = 400
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -56,7 +58,8 @@ def digits(request):
     )
 
 
-def arrays(request, file, task):
+def arrays(request, file, task, categorical, indices, missing):
+    encoding = Encoding(categorical, indices, missing)
     path = Path(request.base) / file
     if file == FILE and not path.exists():
         raise DataError(
@@ -64,24 +67,24 @@ def arrays(request, file, task):
             'From Python: neurosim.run(scenario, data=(X, y)); or  numpy.savez("data.npz", X=X, y=y)  beside the '
             "scenario.",
         )
-    return read_rows(request.file(file), task)
+    return read_rows(request.file(file), task, encoding)
 
 
-def csv(request, file, target, features, task, weights):
+def csv(request, file, target, features, task, weights, categorical, indices, missing):
     check_task(task)
+    encoding = Encoding(categorical, indices, missing)
     table = read_csv(request.file(file))
     targets = [target] if isinstance(target, str) else list(target)
-    if not weights:
-        return table_of(table, targets, features, task)
-    table.require([weights])
-    if weights in (*targets, *features):
-        role = "a feature" if weights in features else "the target" if len(targets) == 1 else "a target"
-        raise UsageError(f'weights = "{named(weights)}": this column is {role}', "Weights have a column of their own.")
-    rows = table_of(table, targets, features, task, weights)
-    return replace(rows, weights=table.weights(weights))
+    if weights:
+        table.require([weights])
+        if weights in (*targets, *features):
+            role = "a feature" if weights in features else "the target" if len(targets) == 1 else "a target"
+            hint = "Weights have a column of their own."
+            raise UsageError(f'weights = "{named(weights)}": this column is {role}', hint)
+    return table_of(table, targets, features, task, weights, encoding)
 
 
-def table_of(table, targets, features=(), task="auto", weights=""):
+def table_of(table, targets, features=(), task="auto", weights="", encoding=PLAIN):
     """The columns `features` (when empty all but targets and weights) as inputs, and one column or several to learn."""
     table.require([*targets, *features])
     if len(set(targets)) < len(targets):
@@ -96,69 +99,47 @@ def table_of(table, targets, features=(), task="auto", weights=""):
     if not names:
         besides = f'the target "{targets[0]}"' if len(targets) == 1 else "the targets"
         raise DataError(f"{table.path}: there is no column besides {besides}")
-    if len(targets) > 1:
-        return several_targets(table, names, targets, task)
-    return one_target(table, names, targets[0], task)
-
-
-def several_targets(table, names, targets, task):
-    """Values to learn, a column for each; a question of yes or no is one of 0 and 1."""
     check_one_column(task, len(targets))
-    values = numbers_of(table, (*names, *targets), targets)
-    inputs = len(names)
-    return Table(values[:, :inputs], values[:, inputs:], feature_names=names, target_names=tuple(targets))
+    values = len(targets) > 1 or task == "regression" or (task == "auto" and holds_values(table, targets[0]))
+    rows = read_columns(table, names, targets if values else (), () if values else targets, encoding)
+    found = Table(
+        rows.inputs,
+        rows.values,
+        feature_names=rows.names,
+        target_names=tuple(targets),
+        weights=table.weights(weights)[rows.kept] if weights else None,
+        columns=rows.columns,
+    )
+    if values:
+        return found
+    labels = table.texts(targets[0], missing="keep" if encoding.missing == DROP else "refuse")
+    classes, indices = classes_of(compress(labels, rows.kept))
+    check_classes(table, targets[0], classes, len(indices), task)
+    return replace(found, targets=indices, classes=classes)
 
 
-def one_target(table, names, target, task):
-    """Values, or classes, of one column."""
-    labels = table.texts(target, skip_missing=True)
-    if task == "regression" or (task == "auto" and looks_like_values(labels)):
-        values = numbers_of(table, (*names, target), [target])
-        return Table(values[:, :-1], values[:, -1:], feature_names=names, target_names=(target,))
-    inputs = numbers_of(table, names, [target], texts=(target,))
-    classes, indices = classes_of(table.texts(target))
+def holds_values(table, target):
+    """Whether a column, going by what is in it, is of values rather than classes."""
+    return looks_like_values(text for text in table.texts(target, missing="skip") if text not in ABSENT)
+
+
+def check_classes(table, target, classes, count, task):
+    """Raise DataError where the target of so many rows has one class only, or rather too many to be classes."""
+    if task == "auto":
+        with faults_in(table.path):
+            refuse_dates(target, classes)
     if len(classes) < 2:
         raise DataError(
             f'{table.path}: column "{target}" has the same value "{classes[0]}" in every row',
             "Classification needs two classes or more.",
         )
-    if task == "auto" and table.count >= MOST_AUTO_CLASSES and len(classes) > table.count / 2:
+    if task == "auto" and count >= MOST_AUTO_CLASSES and len(classes) > count / 2:
         raise DataError(
-            f'{table.path}: column "{target}" has {len(classes):,} different values in {table.count:,} rows, such as '
+            f'{table.path}: column "{target}" has {len(classes):,} different values in {count:,} rows, such as '
             f"{classes[0]!r} and {classes[-1]!r}: too many to be classes, and they are not numbers",
             "Write numbers without units and without separators of thousands, 1000 and not 1,000; or is another column "
             "the target?",
         )
-    return Table(inputs, indices, classes, feature_names=names, target_names=(target,))
-
-
-def numbers_of(table, columns, targets, texts=()):
-    """The numbers in some columns; of a column that holds something else the hint says how to do without it."""
-    try:
-        return table.numbers(columns, texts)
-    except FieldsError as faults:
-        useless = [name for name in faults.unusable if name not in targets]
-        left = [name for name in columns if name not in faults.unusable and name not in targets]
-        hints = []
-        wordy = [name for name in targets if name in faults.unusable and name in columns]
-        if wordy:
-            holds = f'The target "{named(wordy[0])}" holds no numbers'
-            instead = 'task = "classification" takes its values for classes.'
-            if len(targets) > 1:
-                instead = "each of several targets has to; write 1 for yes and 0 for no."
-            hints.append(f"{holds}: {instead}")
-        if useless and left:
-            setting = arguments(overrides={"data.features": left})
-            # Nobody reads, or types, the names of hundreds of columns.
-            means = setting if len(setting) <= LONGEST_SETTING else "data.features, in the scenario"
-            alone = f'"{named(useless[0])}" is no feature'
-            several = "these columns are no features" if len(useless) > 1 else alone
-            hints.append(f"Features have to be numbers: {several}. Name those that are:  {means}")
-        elif useless:
-            hints.append("Features have to be numbers: write each value as one, without units; 0 for no and 1 for yes.")
-        if hints and sum(faults.counts.values()) > sum(faults.counts[name] for name in faults.unusable):
-            hints.append(faults.hint)
-        raise FieldsError(faults.message, " ".join(hints) or faults.hint, faults.counts, faults.unusable) from None
 
 
 def mnist(request, samples, test_samples):
@@ -243,6 +224,7 @@ def fetching(folder, name):
 @hookimpl
 def neurosim_datasets():
     images = {"samples": 0, "test_samples": 0}
+    columns = {"categorical": [], "indices": [], "missing": REFUSE}
     return [
         Dataset(
             "iris",
@@ -259,7 +241,7 @@ def neurosim_datasets():
         Dataset(
             "csv",
             csv,
-            options={"file": None, "target": None, "features": [], "task": "auto", "weights": ""},
+            options={"file": None, "target": None, "features": [], "task": "auto", "weights": "", **columns},
             description='your own CSV file, with named columns; task is "auto", "classification" or "regression"; '
             "weights names a column that says how much each row counts",
             several=("target",),
@@ -267,7 +249,7 @@ def neurosim_datasets():
         Dataset(
             "arrays",
             arrays,
-            options={"file": FILE, "task": "auto"},
+            options={"file": FILE, "task": "auto", **columns},
             description="arrays X and y in an npz file of NumPy, or given in Python; task as for csv",
         ),
         Dataset(

@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.data.checks import check_table
+from neurosim.data.columns import filled, unscaled, with_means
 from neurosim.errors import DataError, UsageError
+from neurosim.plugin.columns import Column
 from neurosim.plugin.function_records import Table
 from neurosim.printable import labels
 from neurosim.randomness import Stream
@@ -76,6 +78,8 @@ class Prepared:
         What the network learns to answer: ``value in the table * target_scale + target_shift``; empty for classes.
     classes, feature_names, image_shape, target_names
         As in `Table`.
+    columns : tuple of Column
+        As in `Table`, with the means of the training rows, which have taken the places of missing values.
     """
 
     train: Split
@@ -91,6 +95,7 @@ class Prepared:
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, ...] = ()
     target_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -162,7 +167,7 @@ def prepare(
         are meant for value / 255.
     standardize : bool
         Give each feature mean 0 and standard deviation 1 on the training rows; a constant feature
-        becomes 0. Bytes become float32.
+        becomes 0, and categories stay as they are. Bytes become float32.
     standardize_targets : bool
         The same for each target; classes stay what they are.
 
@@ -177,7 +182,12 @@ def prepare(
     _check_fractions(table, test_fraction, validation_fraction)
     chosen = _deal(table, seed, test_fraction, validation_fraction)
     train = chosen["train"]
-    feature_scale, feature_shift = _affine(table.features[train], normalize, standardize)
+    learned_from = table.features[train]
+    columns = with_means(table.columns, learned_from)
+    feature_scale, feature_shift = _affine(filled(columns, learned_from), normalize, standardize)
+    if columns:
+        plain = unscaled(columns)
+        feature_scale, feature_shift = np.where(plain, 1.0, feature_scale), np.where(plain, 0.0, feature_shift)
     # One scale and shift for all features can be left to the engine.
     scales_targets = standardize_targets and not table.classes
     outputs = 0 if table.classes else table.targets.shape[1]
@@ -196,7 +206,7 @@ def prepare(
             given = None if given is None else given[rows]
         digest = _digest(features, targets, table.classes, given)
         if not as_bytes:
-            features = _scaled(features, feature_scale, feature_shift)
+            features = _scaled(filled(columns, features), feature_scale, feature_shift)
         if scales_targets:
             targets = targets.astype(np.float64) * target_scale + target_shift
         kind = np.int64 if table.classes else np.float32
@@ -231,6 +241,7 @@ def prepare(
         feature_names=tuple(table.feature_names),
         image_shape=tuple(table.image_shape),
         target_names=tuple(table.target_names),
+        columns=columns,
     )
 
 

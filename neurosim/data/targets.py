@@ -59,15 +59,22 @@ def classes_of(labels: Iterable[str]) -> tuple[tuple[str, ...], NDArray[np.int64
     """Names of the classes, in order (of numbers where all are numbers), and the class index of each label."""
     places: dict[str, int] = {}
     found = np.fromiter((places.setdefault(label, len(places)) for label in labels), dtype=np.int64)
-    keys: list[Any] = list(map(exact_number, places))
+    names, index = in_order(places)
+    return names, index[found]
+
+
+def in_order(labels: Iterable[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Different labels in order, of numbers where all are numbers, each number once; and the place of each label."""
+    written = list(labels)
+    keys: list[Any] = list(map(exact_number, written))
     if None in keys:
-        keys = list(places)
+        keys = written
     spelling: dict[Any, str] = {}
-    for key, label in zip(keys, places, strict=True):
+    for key, label in zip(keys, written, strict=True):
         spelling.setdefault(key, label)
     ordered = sorted(spelling)
     index = {key: position for position, key in enumerate(ordered)}
-    return tuple(spelling[key] for key in ordered), np.array([index[key] for key in keys], dtype=np.int64)[found]
+    return tuple(spelling[key] for key in ordered), np.array([index[key] for key in keys], dtype=np.int64)
 
 
 def exact_number(label: str) -> Decimal | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,3 +50,12 @@ def unreadable(path: Path, error: Exception) -> DataError:
     """The error for a file that cannot be read."""
     reason = getattr(error, "strerror", None) or error
     return DataError(f"{path} cannot be read: {reason}", "Check the path, the file's permissions and the disk.")
+
+
+@contextmanager
+def faults_in(path: Path) -> Iterator[None]:
+    """Name the file in a DataError that does not."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", error.hint) from error

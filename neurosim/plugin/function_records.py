@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from neurosim.errors import DataError, UsageError
 from neurosim.files.inputs import check_ordinary, unreadable
+from neurosim.plugin.columns import Column
 from neurosim.plugin.record import Record, Scalar
 from neurosim.printable import arguments
 
@@ -141,6 +142,8 @@ class Table:
         How much the loss of each row counts, in proportion to the others; None where all count the same.
     validation_features, validation_targets, validation_weights : arrays or None
         Rows that the data set itself keeps apart for monitoring the training.
+    columns : tuple of Column
+        The columns that the inputs were made of, in their order, where these are more than numbers with names.
     """
 
     features: Any
@@ -156,6 +159,7 @@ class Table:
     validation_features: Any = None
     validation_targets: Any = None
     validation_weights: Any = None
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True)

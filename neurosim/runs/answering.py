@@ -12,10 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.backends.base import Backend
 from neurosim.data import read_csv, read_idx
-from neurosim.data.arrays import columns_of
+from neurosim.data.columns import filled
+from neurosim.data.csv_columns import read_learned
+from neurosim.data.frames import by_place, columns_of, learned_inputs
 from neurosim.errors import DataError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.network.network import Network
+from neurosim.plugin.columns import Column
 from neurosim.problem.assembly import given_features
 from neurosim.suggestions import did_you_mean, listed, named
 from neurosim.training.simulator import Simulator
@@ -46,6 +49,8 @@ class Model:
         The network learned to answer ``value * target_scale + target_shift``; empty where there are classes.
     mixed : str
         A line saying what has changed since it was trained, if it was taken all the same; else empty.
+    columns : tuple of Column
+        The columns that the inputs are made of; empty where each is a number by itself.
     """
 
     path: Path | None
@@ -59,18 +64,21 @@ class Model:
     target_shift: NDArray[np.float64]
     _backend: Backend | Simulator = field(repr=False)
     mixed: str = ""
+    columns: tuple[Column, ...] = ()
 
     def outputs(self, X: ArrayLike) -> NDArray[Any]:
         """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
 
-        Of a table of pandas, polars or pyarrow the columns are taken by the names that the network learned from.
+        Of a table of pandas, polars or pyarrow the columns are taken by the names that the network learned from. Words
+        are encoded and missing values replaced as the training rows were; without names, rows have a value for each
+        column, in their order.
 
         Raises
         ------
         ShapeError
             When X has the wrong number of features.
         DataError
-            When X is a table without a column that the network learned from.
+            When X is a table without a column that the network learned from, and for categories that it does not know.
         UsageError
             When X is not of finite numbers, or too large for float32 when scaled.
         """
@@ -89,17 +97,25 @@ class Model:
         values: NDArray[Any] = (outputs - self.target_shift) / self.target_scale
         return values
 
+    @property
+    def _column_names(self) -> tuple[str, ...]:
+        """The columns that it learned from, by name; none where they had no names."""
+        return tuple(column.name for column in self.columns) or self.features
+
     def _by_name(self, X: ArrayLike) -> ArrayLike:
-        columns = columns_of(X) if self.features else None
-        if columns is None:
-            return X
-        missing = [name for name in self.features if name not in columns]
+        names = self._column_names
+        given = columns_of(X) if names else None
+        if given is None:
+            return X if not self.columns else by_place(X, self.columns)
+        missing = [name for name in names if name not in given]
         if missing:
             raise DataError(
                 f'X has no column "{named(missing[0])}", which the network learned from',
-                did_you_mean(missing[0], list(columns)) or f"It needs {listed(self.features)}.",
+                did_you_mean(missing[0], list(given)) or f"It needs {listed(names)}.",
             )
-        return np.column_stack([np.asarray(columns[name]) for name in self.features])
+        if self.columns:
+            return filled(self.columns, learned_inputs(given, self.columns))
+        return np.column_stack([np.asarray(given[name]) for name in names])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Names of the classes (rows,), or values (rows, outputs) where there are no classes; raises as `outputs`."""
@@ -140,8 +156,8 @@ class Model:
                 raise DataError(f"{file}: its rows have {found} numbers, and this network needs {inputs}")
             return rows.reshape(len(rows), inputs)
         table = read_csv(file)
-        names = self.features or table.names
-        if len(names) != inputs:
+        names = self._column_names or table.names
+        if not self.features and len(names) != inputs:
             raise DataError(
                 f"{file} has {len(names)} columns, and this network needs {inputs}",
                 "The columns that it learned from had no names, so there must be exactly as many, in their order.",
@@ -154,7 +170,7 @@ class Model:
                 or did_you_mean(missing[0], table.names)
                 or f"It needs {listed(names)}; other columns are left out.",
             )
-        return table.numbers(names)
+        return read_learned(table, self.columns) if self.columns else table.numbers(names)
 
 
 def model_of(simulator: Simulator) -> Model:
@@ -171,4 +187,5 @@ def model_of(simulator: Simulator) -> Model:
         data.target_scale,
         data.target_shift,
         simulator,
+        columns=data.columns,
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from neurosim.data.arrays import table_of
+from neurosim.data.columns import Encoding
 from neurosim.errors import UsageError
 from neurosim.plugin import Table
 from neurosim.runs.options import RunOptions
@@ -24,6 +25,8 @@ def fit(
     hidden: Sequence[int] = (32, 32),
     activation: str | Mapping[str, Any] = "relu",
     task: str = "auto",
+    categorical: Sequence[str] = (),
+    missing: str = "refuse",
     epochs: int = 100,
     batch_size: int = 32,
     optimizer: str | Mapping[str, Any] = "adam",
@@ -40,7 +43,8 @@ def fit(
     Parameters
     ----------
     X : array (rows, features), or table
-        Numbers; of images (rows, height, width[, channels]). A table of pandas, polars or pyarrow keeps its names.
+        Numbers; of images (rows, height, width[, channels]). A table of pandas, polars or pyarrow keeps its names, and
+        may have columns of words.
     y : array, column of a table, or name of a column of X
         Classes, by name or number, or values (rows,) or (rows, outputs).
     hidden : sequence of int
@@ -49,6 +53,10 @@ def fit(
         Of the hidden layers, as a scenario names it.
     task : {"auto", "classification", "regression"}
         What y is; see the data set ``csv``.
+    categorical : sequence of str
+        Columns of numbers that are categories, such as postal codes; columns of words are so anyway.
+    missing : {"refuse", "mean", "drop"}
+        What is done about missing values: the mean of the training rows, or leave out the row.
     epochs, batch_size : int
         How long and in which portions to train.
     optimizer : str or mapping
@@ -72,12 +80,17 @@ def fit(
     """
     if "data" in more:
         raise UsageError("fit takes the rows as X and y", "neurosim.fit(X, y)")
-    table = table_of((X, y), validation, test, task)
+    table = table_of((X, y), validation, test, task, Encoding(categorical, (), missing))
     how = replace(options or RunOptions(), **more)
     made = scenario(
         {
             "scenario": {"name": NAME, "title": _title(table)},
-            "data": {"task": task, "standardize": table.features.dtype.kind == "f"},
+            "data": {
+                "task": task,
+                "categorical": list(categorical),
+                "missing": missing,
+                "standardize": table.features.dtype.kind == "f",
+            },
             "network": {
                 "loss": "categorical_cross_entropy" if table.classes else "mse",
                 "layers": [

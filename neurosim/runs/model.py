@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.data.columns import column_words
 from neurosim.errors import DataError
 from neurosim.files.sealed import MOST_WORDS, seal, unseal
 from neurosim.runs.identity import Identity, identity_of
@@ -35,7 +36,12 @@ def described(simulator: Simulator, identity: Identity | None = None) -> dict[st
         "format": FORMAT,
         "input_shape": list(simulator.network.input_shape),
         "network": simulator.scenario.network.without_start_values().model_dump(mode="json", exclude_none=True),
-        "input": {"scale": _shortest(scale), "shift": _shortest(shift), "features": list(data.feature_names)},
+        "input": {
+            "scale": _shortest(scale),
+            "shift": _shortest(shift),
+            "features": list(data.feature_names),
+            **({"columns": [column_words(column) for column in data.columns]} if data.columns else {}),
+        },
         "target": {
             "scale": data.target_scale.tolist(),
             "shift": data.target_shift.tolist(),

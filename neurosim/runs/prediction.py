@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.select import make_backend
+from neurosim.data.columns import column_of
 from neurosim.errors import DataError, NeurosimError
 from neurosim.network.layers import Stack, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
+from neurosim.plugin.columns import Column, input_names
 from neurosim.plugin.host import BUILTIN, Plugin, Registry, build_registry, needed_again
 from neurosim.printable import quoted
 from neurosim.runs.answering import Model
@@ -90,6 +92,7 @@ def load_model(
         count = 0 if classes else network.answers
         target_scale, target_shift = (_numbers(target[key], count) for key in ("scale", "shift"))
         _check_targets(network, classes, targets, target_scale)
+        columns = _columns(words["input"].get("columns", []), features)
     except NeurosimError as error:
         raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
@@ -106,7 +109,18 @@ def load_model(
     statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
     ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
     return Model(
-        file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready, since.remark
+        file,
+        network,
+        classes,
+        features,
+        scale,
+        shift,
+        targets,
+        target_scale,
+        target_shift,
+        ready,
+        since.remark,
+        columns,
     )
 
 
@@ -192,6 +206,17 @@ def _check_targets(
         raise ValueError("it scales its targets by 0")
     if targets and len(targets) != (1 if classes else network.answers):
         raise ValueError(f"it names {len(targets)} targets for {network.answers} outputs")
+
+
+def _columns(found: Any, features: tuple[str, ...]) -> tuple[Column, ...]:
+    if not isinstance(found, list):
+        raise ValueError("its columns are no list")
+    columns = tuple(map(column_of, found))
+    if columns and input_names(columns) != features:
+        raise ValueError("its columns do not become its features")
+    if any(column.fills and column.mean is None for column in columns):
+        raise ValueError("a column has no mean")
+    return columns
 
 
 def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Changes:

@@ -83,22 +83,24 @@ def test_all_faults_of_a_table_are_said_at_once(load_csv):
     assert caught.value.message.split("\n  ")[1:] == [
         'row 2 (line 3), column "size": the value is missing',
         """row 1 (line 2), column "weight": 'x' is not a number""",
-        """row 3 (line 4), column "weight": 'nan' is not a finite number""",
+        """row 3 (line 4), column "weight": the value is missing ('nan')""",
         'row 3 (line 4), column "kind": the value is missing',
     ]
     assert ": 4 fields are wrong:" in caught.value.message
-    assert caught.value.hint == "Mend the fields, or leave out their rows."
+    assert caught.value.hint.startswith(
+        "Mend the fields, or leave out their rows. Rows with missing values can be left"
+    )
 
 
 def test_faults_without_end_are_counted(load_csv, monkeypatch):
     names = [f"c{number}" for number in range(12)]
-    rows = "".join(",".join(["x"] * 12 + ["a"]) + "\n" for _ in range(50))
+    rows = ",".join(["1"] * 12 + ["a"]) + "\n" + "".join(",".join(["x"] * 12 + ["a"]) + "\n" for _ in range(50))
     content = ",".join([*names, "kind"]) + "\n" + rows
     with pytest.raises(DataError) as caught:
         load_csv(content)
     lines = caught.value.message.split("\n  ")
     assert lines[0].endswith(": 600 fields are wrong:")
-    assert lines[1] == """row 1 (line 2), column "c0": 'x' is not a number (and 49 more in this column)"""
+    assert lines[1] == """row 2 (line 3), column "c0": 'x' is not a number (and 49 more in this column)"""
     assert len(lines) == 12
     assert lines[-1] == "and 2 lines more"
     assert "write each value as one" in caught.value.hint
@@ -107,15 +109,16 @@ def test_faults_without_end_are_counted(load_csv, monkeypatch):
         load_csv(content)
 
 
-def test_a_column_of_words_is_left_out_by_naming_the_others(load_csv):
-    rows = "".join(f"{k},{city},{k * k},{k % 2}\n" for k, city in enumerate(["Bern", "Basel", "Chur"] * 10))
+def test_a_column_of_words_and_numbers_is_left_out_by_naming_the_others(load_csv):
+    rows = "".join(f"{k},{city},{k * k},{k % 2}\n" for k, city in enumerate(["Bern", "Basel", 8000] * 10))
     with pytest.raises(DataError) as caught:
         load_csv("size,city,price,kind\n" + rows)
     assert caught.value.message.endswith(
-        """row 1 (line 2), column "city": 'Bern' is not a number (and 29 more in this column)"""
+        """row 1 (line 2), column "city": 'Bern' is not a number (and 19 more in this column)"""
     )
     assert '"city" is no feature' in caught.value.hint
-    assert caught.value.hint.endswith("""overrides={"data.features": ["size", "price"]}""")
+    assert """overrides={"data.features": ["size", "price"]}""" in caught.value.hint
+    assert """for categories:  overrides={"data.categorical": ["city"]}""" in caught.value.hint
     assert load_csv("size,city,price,kind\n" + rows, features=["size", "price"]).features.shape == (30, 2)
 
 

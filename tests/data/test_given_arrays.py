@@ -90,7 +90,7 @@ def test_other_rows_are_encoded_as_the_training_rows():
         ((X, "animal"), 'X has no column "animal"'),
         ((COLUMNS, "anmal"), 'X has no column "anmal"'),
         ((COLUMNS, ["length", "depth"]), 'X has no column "depth"'),
-        ((COLUMNS, [0, 1, 0, 1]), "column animal holds text"),
+        (({**COLUMNS, "size": np.array(["small", 1, 2, 3], object)}, "animal"), "column size holds text"),
         (({"day": np.array(["2026-01-01"] * 4, "M8[D]"), "y": [0, 1, 0, 1]}, "y"), "column day holds dates"),
         ((X[:, 0], NAMES), r"X has shape \(4,\)"),
         ((X.reshape(1, 1, 1, 4, 2), [0]), "expected"),

@@ -172,7 +172,7 @@ def test_what_weights_from_python_cannot_be(problem, weights, error, words):
     [
         ([1, -2, *COPIES[2:]], 'rows.csv: row 2 (line 3), column "copies": the weight -2 is below 0'),
         ([1, -2, -3, *COPIES[3:]], "the weight -2 is below 0 (and 1 more in this column)"),
-        ([1, "nan", *COPIES[2:]], "row 2 (line 3), column \"copies\": 'nan' is not a finite number"),
+        ([1, "nan", *COPIES[2:]], "row 2 (line 3), column \"copies\": the value is missing ('nan')"),
         ([1, "", *COPIES[2:]], 'row 2 (line 3), column "copies": the value is missing'),
         (np.zeros(ROWS, int), 'rows.csv: column "copies": all weights are 0, so no row counts'),
         (np.where(np.arange(ROWS) == 3, 1, 0), "all 10 test rows have the weight 0, so none of them counts"),
