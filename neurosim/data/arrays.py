@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.data.columns import DROP, PLAIN, Encoding, column_of, column_words
+from neurosim.data.columns import DROP, PLAIN, REFUSE, Encoding, column_of, column_words
 from neurosim.data.frames import (
     Features,
     Given,
@@ -187,18 +187,18 @@ def read_rows(path: Path, task: str = "auto", how: Encoding = PLAIN) -> Table:
     }
     columns = _columns(path, found["columns"]) if "columns" in found else ()
     if columns or words.get("classes"):
-        if how != PLAIN and not columns:
+        if not columns and (how.named or (how.missing != REFUSE and missing_in(found["X"]).any())):
             raise UsageError(
                 f"missing, categorical and indices: {path} has an array named classes, so its X is what a network gets",
                 "Leave these options out, or give y as it is, without classes.",
             )
         return Table(**{**arrays, **words}, columns=columns)
-    if how.missing == DROP and any("weights" in name for name in arrays):
-        raise UsageError(f'missing = "{DROP}": the rows of {path} have weights', "Leave out these rows yourself.")
     apart = {part: (found[f"X_{part}"], found[f"y_{part}"]) for part in ("validation", "test") if f"X_{part}" in found}
     with faults_in(path):
         table = table_of((found["X"], found["y"]), apart.get("validation"), apart.get("test"), task, how)
     weights: dict[str, Any] = {name: array for name, array in arrays.items() if "weights" in name}
+    if weights and len(table.targets) < len(found["y"]):
+        raise UsageError(f'missing = "{DROP}": the rows of {path} have weights', "Leave out these rows yourself.")
     return replace(table, **words, **weights)
 
 

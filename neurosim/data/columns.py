@@ -50,6 +50,8 @@ class Encoding:
     missing: str = REFUSE
 
     def __post_init__(self) -> None:
+        for option in ("categorical", "indices"):
+            object.__setattr__(self, option, tuple(getattr(self, option)))
         if self.missing not in MISSING:
             expected = ", ".join(MISSING)
             raise UsageError(

@@ -138,7 +138,10 @@ def test_a_file_of_rows_keeps_the_encoding(tmp_path):
     np.savez(tmp_path / "bad.npz", X=[[1.0]], y=[[1.0]], columns=['{"name": 1}'])
     with pytest.raises(DataError, match=r"bad\.npz: columns: a column has no name"):
         read_rows(tmp_path / "bad.npz")
-    np.savez(tmp_path / "bad.npz", X=[[1.0]], y=[0], classes=["a", "b"])
+    complete = table_of((FRAME, "kind"), how=Encoding(missing="drop", indices=["color"]))
+    (tmp_path / "data.npz").write_bytes(write_rows(complete))
+    assert read_rows(tmp_path / "data.npz", how=Encoding(missing="drop")).columns == complete.columns
+    np.savez(tmp_path / "bad.npz", X=[[np.nan]], y=[0], classes=["a", "b"])
     with pytest.raises(UsageError, match="has an array named classes"):
         read_rows(tmp_path / "bad.npz", how=Encoding(missing="drop"))
 

@@ -20,6 +20,7 @@ from neurosim.training.ensemble import Ensemble
 FEW = {"training.epochs": 3, "expect": {}, "plots.pictures": ["learning_curves"]}
 WILD = {**FEW, "optimizer.name": "sgd", "optimizer.lr": 1e30}
 VARIANTS = '\n[[variants]]\nname = "one"\n[[variants]]\nname = "two"\n"optimizer.lr" = 0.01\n'
+WORDS = {"town": ["Ashby", "Brill"] * 4, "price": [1.5 * row for row in range(8)]}
 DONE, USAGE, FILES, DIVERGED = 0, 2, 3, 4
 
 
@@ -107,6 +108,7 @@ KINDS = {
     "interrupted": Kind(interrupted, read=FILES),
     "diverged": Kind(diverged, read=FILES, resume=DIVERGED),
     "regression": Kind(lambda folder: single(folder, "sine")),
+    "table of words": Kind(lambda folder: single(folder, "sine", data=(WORDS, "price"))),
     "untrained": Kind(lambda folder: single(folder, overrides={**FEW, "training.epochs": 0})),
     "study": Kind(study),
     "study stopped": Kind(study_stopped, read=FILES),
@@ -120,7 +122,7 @@ KINDS = {
     "no run": Kind(lambda folder: folder.mkdir(), read=FILES, resume=FILES),
 }
 # Finished single runs like any other: what reads them takes the same way, and takes a while.
-ALIKE = ("resumed", "regression", "untrained")
+ALIKE = ("resumed", "regression", "table of words", "untrained")
 READ = [pytest.param(kind, marks=[pytest.mark.ci] if kind in ALIKE else []) for kind in KINDS]
 STUDIES = ("study", "study stopped", "study, one diverged", "study, all diverged", "repeats")
 
@@ -183,7 +185,8 @@ def test_reading(kind, on):
     status = KINDS[kind].read
     on(kind, "report", "run", status=status)
     on(kind, "compare", "run", "run", "--json", "--out", "side", status=status)
-    Path("rows.csv").write_text("x\n0.5\n" if kind in ("regression", "diverged") else "x1,x2\n0,1\n")
+    rows = {"regression": "x\n0.5\n", "diverged": "x\n0.5\n", "table of words": "x,town\n0.5,Brill\n"}
+    Path("rows.csv").write_text(rows.get(kind, "x1,x2\n0,1\n"))
     of_one = FILES if kind in STUDIES else status
     on(kind, "predict", "run", "--data", "rows.csv", "--json", status=of_one)
 
