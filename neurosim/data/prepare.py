@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from neurosim.data.checks import check_table
 from neurosim.data.columns import filled, unscaled, with_means
+from neurosim.data.ignoring import without_classes
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin.columns import Column
 from neurosim.plugin.function_records import Table
@@ -150,6 +151,7 @@ def prepare(
     normalize: tuple[float, float] | None = None,
     standardize: bool = False,
     standardize_targets: bool = False,
+    ignore: Sequence[str] = (),
 ) -> Prepared:
     """Check, split and scale a table.
 
@@ -170,6 +172,8 @@ def prepare(
         becomes 0, and categories stay as they are. Bytes become float32.
     standardize_targets : bool
         The same for each target; classes stay what they are.
+    ignore : sequence of str
+        Classes whose rows are left out. The others keep their numbers.
 
     Raises
     ------
@@ -179,6 +183,7 @@ def prepare(
         For fractions and scalings that make no sense.
     """
     check_table(table)
+    table, numbers = without_classes(table, ignore) if ignore else (table, {})
     _check_fractions(table, test_fraction, validation_fraction)
     chosen = _deal(table, seed, test_fraction, validation_fraction)
     train = chosen["train"]
@@ -197,7 +202,12 @@ def prepare(
     as_bytes = table.features.dtype == np.uint8 and not standardize
 
     def split(
-        name: str, features: NDArray[Any], targets: NDArray[Any], rows: NDArray[np.int64], given: NDArray[Any] | None
+        name: str,
+        part: str,
+        features: NDArray[Any],
+        targets: NDArray[Any],
+        rows: NDArray[np.int64],
+        given: NDArray[Any] | None,
     ) -> Split | None:
         if len(rows) == 0:
             return None
@@ -211,10 +221,11 @@ def prepare(
             targets = targets.astype(np.float64) * target_scale + target_shift
         kind = np.int64 if table.classes else np.float32
         weights = np.zeros(0, np.float32) if given is None else _mean_one(name, given)
+        rows = numbers[part][rows] if part in numbers else rows
         return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows, digest, weights)
 
     def of_table(name: str) -> Split | None:
-        return split(name, table.features, table.targets, chosen[name], table.weights)
+        return split(name, "", table.features, table.targets, chosen[name], table.weights)
 
     training = of_table("train")
     assert training is not None  # _deal leaves at least one row
@@ -225,7 +236,7 @@ def prepare(
         """Rows that the table itself keeps apart, else those dealt to this split."""
         if features is None:
             return of_table(name)
-        return split(name, features, targets, np.arange(len(features)), given)
+        return split(name, name, features, targets, np.arange(len(features)), given)
 
     return Prepared(
         train=training,

@@ -349,6 +349,11 @@ class NeurosimClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             self.classes_ = np.unique(np.asarray(classes))
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight="balanced" needs all rows at once, and partial_fit sees some of them: give the weight of '
+                "each class, as compute_class_weight of sklearn.utils works them out."
+            )
         strange = np.setdiff1d(y, self.classes_)
         if len(strange):
             raise ValueError(f"y has labels that are not in classes: {strange.tolist()}")
@@ -378,7 +383,13 @@ class NeurosimClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     def _table(self, X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None) -> Table:
         indices = np.searchsorted(self.classes_, y)
         if self.class_weight is not None:
-            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            # Rows that are given several times, or with a weight, count so often.
+            rows = np.bincount(indices, weights, len(self.classes_))
+            if self.class_weight == "balanced":
+                each = rows.sum() / np.count_nonzero(rows)
+                by_class = np.divide(each, rows, out=np.zeros(len(rows)), where=rows > 0)
+            else:
+                by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
             weights = by_class[indices] * (1.0 if weights is None else weights)
         names = tuple(f"{number}: {label}" for number, label in enumerate(self.classes_.tolist()))
         return Table(X, indices, names, feature_names=_names(self), weights=weights)

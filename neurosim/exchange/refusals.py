@@ -30,7 +30,7 @@ def unexportable(simulator: Simulator) -> Iterator[str]:
             yield f"an activation that learns ({layer.activation.name})"
     if simulator.augments:
         yield "augmentation"
-    if simulator.split_rows("train").weights.size or simulator.scenario.network.class_weights:
+    if simulator.split_rows("train").weights.size or simulator.network.class_weights:
         yield "rows or classes that count more than others"
 
 

@@ -44,11 +44,14 @@ class Network:
         In the order in which data flow.
     loss : Chosen[Loss]
         What training minimizes.
+    class_weights : tuple of float
+        What the loss of a row is multiplied by, by its class: part of `loss`. Empty where all count the same.
     """
 
     input_shape: Shape
     layers: tuple[Layer, ...]
     loss: Chosen[Loss]
+    class_weights: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, stack: Stack, loss: Chosen[Loss]) -> Network:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from neurosim.errors import PluginError, ShapeError
 from neurosim.network.layers import Stack, choose
@@ -26,14 +26,26 @@ from neurosim.plugin.host import Entry, Registry
 ClassWeight = Annotated[Weight, Field(ge=0)]
 
 
+def _written_as(value: object) -> str:
+    return "balanced" if isinstance(value, str) else "by name" if isinstance(value, Mapping) else "in order"
+
+
+ClassWeights = Annotated[
+    Annotated[list[ClassWeight], Field(min_length=2), Tag("in order")]
+    | Annotated[dict[str, ClassWeight], Tag("by name")]
+    | Annotated[Literal["balanced"], Tag("balanced")],
+    Discriminator(_written_as),
+]
+
+
 class NetworkSection(Section):
     """The network and what it is to make small."""
 
     loss: Choice = choice("losses", "How far off the outputs are: what training makes small.")
-    class_weights: list[ClassWeight] | None = Field(
+    class_weights: ClassWeights | None = Field(
         default=None,
-        min_length=2,
-        description="How much the loss of a row counts, by its class: a number for each class, in order.",
+        description="How much the loss of a row counts, by its class: a number for each class, in order; or by name, "
+        'such as { rare = 5.0 }, and 1 for the others; or "balanced": as much less as the class has more rows.',
     )
     layers: list[AnyLayer] = Field(min_length=1, description="Layers, from the input to the output.")
 
@@ -59,6 +71,8 @@ class NetworkSection(Section):
         ------
         ShapeError
             When layers do not fit each other or the rows; the stack's place is that of the layer.
+        ValueError
+            When class weights are not a list; see `with_class_weights`.
         """
         build_layers(self.layers, stack)
         outputs = math.prod(stack.shape)
@@ -67,9 +81,16 @@ class NetworkSection(Section):
         except ShapeError as error:
             stack.go_to(Place("network.loss", "network.loss"))
             raise ShapeError(f"network.loss: {error.message}", error.hint) from error
-        if self.class_weights is not None:
-            loss = replace(loss, record=loss.record.weighted(self.class_weights))
-        return Network.of(stack, loss)
+        if self.class_weights is None:
+            return Network.of(stack, loss)
+        if not isinstance(self.class_weights, list):
+            raise ValueError("which class has which weight is not written out")
+        loss = replace(loss, record=loss.record.weighted(self.class_weights))
+        return replace(Network.of(stack, loss), class_weights=tuple(self.class_weights))
+
+    def with_class_weights(self, weights: Sequence[float]) -> Self:
+        """The section with a weight for each class, in their order."""
+        return self.model_copy(update={"class_weights": list(weights) or None})
 
     @property
     def loss_name(self) -> str:

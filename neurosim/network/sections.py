@@ -33,6 +33,14 @@ def _each_number(value: object, number: ValidatorFunctionWrapHandler) -> Any:
     return [number(entry) for entry in value] if isinstance(value, list) and value else number(value)
 
 
+def _number_to_label(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+# The name of a class, which may be a whole number.
+Label = Annotated[str, BeforeValidator(_number_to_label, json_schema_input_type=str | int)]
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 

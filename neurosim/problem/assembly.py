@@ -142,6 +142,7 @@ def _prepared(section: DataSection, table: Table) -> Prepared:
         normalize=(normalize.mean, normalize.std) if normalize is not None else None,
         standardize=section.standardize,
         standardize_targets=bool(section.standardize_targets),
+        ignore=section.ignore or (),
     )
 
 

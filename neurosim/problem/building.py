@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from neurosim.data import Prepared
@@ -10,7 +12,7 @@ from neurosim.network.layers import Shape, Stack, Weighted
 from neurosim.network.network import Network
 from neurosim.network.network_section import NetworkSection
 from neurosim.scenario import Scenario
-from neurosim.suggestions import named
+from neurosim.suggestions import named, unknown
 
 # Classes that a hint names.
 MOST_CLASSES = 12
@@ -30,8 +32,11 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
         When the loss does not fit the targets.
     """
     stack = Stack(_input_shape(scenario.network, data))
+    section = scenario.network
+    if section.class_weights is not None:
+        section = section.with_class_weights(class_weights(scenario, data))
     try:
-        network = scenario.network.build(stack)
+        network = section.build(stack)
         _check_outputs(network, data)
         _check_sides(scenario, data)
     except ShapeError as error:
@@ -39,7 +44,6 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
         raise ShapeError(f"{scenario.place(place.path)}: {error.message}{place.remark}", error.hint) from error
     except ScenarioError as error:
         raise ScenarioError(f"{scenario.place('network.loss')}: {error.message}", error.hint) from error
-    _check_weights(scenario, data)
     return network
 
 
@@ -101,19 +105,32 @@ def _check_sides(scenario: Scenario, data: Prepared) -> None:
         )
 
 
-def _check_weights(scenario: Scenario, data: Prepared) -> None:
-    """Raise unless there is a weight for each class, if there are any."""
-    weights = scenario.network.class_weights
-    if weights is None or len(weights) == len(data.classes):
-        return
-    place = scenario.place("network.class_weights")
+def class_weights(scenario: Scenario, data: Prepared) -> list[float]:
+    """The weight of each class, in order; raises ScenarioError where these are other classes."""
+    given = scenario.network.class_weights
+    place = f"{scenario.place('network.class_weights')}: network.class_weights"
     if not data.classes:
-        raise ScenarioError(
-            f"{place}: network.class_weights: the targets of this data set are values, not classes", "Leave it out."
-        )
-    raise ScenarioError(
-        f"{place}: network.class_weights: {len(weights)} weights for {len(data.classes)} classes", _classes_there(data)
-    )
+        raise ScenarioError(f"{place}: the targets of this data set are values, not classes", "Leave it out.")
+    if given == "balanced":
+        return _balanced(data)
+    if isinstance(given, Mapping):
+        strange = next((name for name in given if name not in data.classes), None)
+        if strange is not None:
+            message, hint = unknown("class", strange, data.classes)
+            raise ScenarioError(f"{place}: {message}", hint)
+        return [float(given.get(name, 1.0)) for name in data.classes]
+    weights = list(given or ())
+    if len(weights) != len(data.classes):
+        raise ScenarioError(f"{place}: {len(weights)} weights for {len(data.classes)} classes", _classes_there(data))
+    return weights
+
+
+def _balanced(data: Prepared) -> list[float]:
+    """Weights with which all classes count the same in the loss of the training rows, and its mean weight is 1."""
+    train = data.train
+    counts = np.bincount(train.targets, train.weights if train.weights.size else None, len(data.classes))
+    there = counts > 0
+    return np.where(there, counts.sum() / (there.sum() * np.where(there, counts, 1.0)), 1.0).tolist()  # type: ignore[no-any-return]
 
 
 def _classes_there(data: Prepared) -> str:

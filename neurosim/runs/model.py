@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neurosim.data.columns import column_words
 from neurosim.errors import DataError
 from neurosim.files.sealed import MOST_WORDS, seal, unseal
+from neurosim.network.network_section import NetworkSection
 from neurosim.runs.identity import Identity, identity_of
 from neurosim.training.simulator import Simulator
 
@@ -35,7 +36,7 @@ def described(simulator: Simulator, identity: Identity | None = None) -> dict[st
     return {
         "format": FORMAT,
         "input_shape": list(simulator.network.input_shape),
-        "network": simulator.scenario.network.without_start_values().model_dump(mode="json", exclude_none=True),
+        "network": _section(simulator).model_dump(mode="json", exclude_none=True),
         "input": {
             "scale": _shortest(scale),
             "shift": _shortest(shift),
@@ -55,6 +56,12 @@ def described(simulator: Simulator, identity: Identity | None = None) -> dict[st
 def sealed_model(arrays: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> bytes:
     """The content of a model file with these arrays and what `described` says of them."""
     return seal({name: array.astype(np.float32) for name, array in arrays.items()}, description)
+
+
+def _section(simulator: Simulator) -> NetworkSection:
+    """What the network is, without its data: weights of classes that depend on these are written out."""
+    section = simulator.scenario.network.without_start_values()
+    return section.with_class_weights(simulator.network.class_weights)
 
 
 def read_model(

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from neurosim.network.network_section import NetworkSection
-from neurosim.network.sections import Choice, Naming, Number, Parameter, Section, choice
+from neurosim.network.sections import Choice, Label, Naming, Number, Parameter, Section, choice
 from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.seeds import LARGEST_SEED
@@ -93,6 +93,11 @@ class DataSection(Naming):
         default=None,
         description="Regression: scale each target to mean 0 and standard deviation 1 on the training rows; "
         "predictions stay in its own units. Left out: true for csv and arrays with a linear output layer, else false.",
+    )
+    ignore: list[Label] | None = Field(
+        default=None,
+        min_length=1,
+        description='Classes whose rows are left out, as if they were not there, such as ["unknown"]; left out: none.',
     )
 
     @property

@@ -92,8 +92,8 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
     )
     rows = simulator.split_rows("train").count
     section.say(step.describe(rows, data))
-    weights = simulator.scenario.network.class_weights
-    if weights is not None:
+    weights = simulator.network.class_weights
+    if weights:
         listed = ", ".join(map(written, weights))
         section.say(f"The loss of a row is multiplied by the weight of its class: class_weights = [{listed}].")
     for name, vectors in step.vectors:

@@ -78,6 +78,12 @@ def test_classes_have_weights():
     assert heavy.predict_proba(X)[ash, 0].mean() > plain.predict_proba(X)[ash, 0].mean()
     by_hand = NeurosimClassifier(**QUICK).fit(X, LABELS, sample_weight=np.where(ash, 20.0, 1.0))
     np.testing.assert_array_equal(by_hand.predict_proba(X), heavy.predict_proba(X))
+    # Rows that are there twice count twice.
+    balanced, twice = NeurosimClassifier(**QUICK, class_weight="balanced"), np.flatnonzero(ash)
+    found = balanced.fit(np.r_[X, X[twice]], np.r_[LABELS, LABELS[twice]]).predict_proba(X)
+    np.testing.assert_array_equal(balanced.fit(X, LABELS, 1.0 + ash).predict_proba(X), found)
+    with pytest.raises(ValueError, match="needs all rows at once"):
+        balanced.partial_fit(X, LABELS, classes=np.unique(LABELS))
 
 
 def test_whatever_a_scenario_can_name():

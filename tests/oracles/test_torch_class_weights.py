@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import support
 
+import neurosim
 from neurosim import load_model, load_scenario, run
 from neurosim.errors import ScenarioError
 from neurosim.interactive import explain
@@ -122,9 +123,68 @@ def test_a_scenario_gives_the_weights(tmp_path):
         ("sine", [1, 2], "the targets of this data set are values, not classes"),
         ("iris", [1, -2, 1], "network.class_weights.1: expected a number of at least 0, not -2"),
         ("iris", [1], "network.class_weights: expected at least 2 of them"),
-        ("iris", "balanced", "network.class_weights: expected a list"),
+        ("iris", "balance", "network.class_weights: expected 'balanced', not \"balance\""),
+        ("iris", {"setosa": -1}, "network.class_weights.setosa: expected a number of at least 0, not -1"),
+        ("iris", {"virginia": 2}, 'network.class_weights: unknown class "virginia"'),
+        ("sine", "balanced", "the targets of this data set are values, not classes"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(name, weights, told):
     with pytest.raises(ScenarioError, match=told):
         run(load_scenario(name, overrides={"network.class_weights": weights, "expect": {}}))
+
+
+X = np.sin(np.arange(200.0) ** 2).reshape(100, 2)
+# 30 rows of the first class, 50 of the second, 20 that nobody could label.
+LABELS = np.repeat([0, 1, -100], [30, 50, 20])[np.arange(100) * 37 % 100]
+
+
+@pytest.mark.parametrize("backend_name", ["reference", "cpu"])
+def test_balanced_weights_and_ignored_rows_are_those_of_pytorch(backend_name):
+    """Where a step takes all rows: the mean weight is 1, and PyTorch divides by the sum of the weights."""
+    torch = pytest.importorskip("torch")
+    layers = [
+        {"kind": "dense", "units": 4, "activation": "tanh"},
+        {"kind": "dense", "units": 2, "activation": "softmax"},
+    ]
+    scenario = neurosim.scenario(
+        data={"ignore": [-100]},
+        network={"loss": "categorical_cross_entropy", "class_weights": "balanced", "layers": layers},
+        optimizer={"name": "sgd", "lr": LR},
+        training={"epochs": STEPS, "batch_size": 80, "shuffle": False},
+    )
+    result = run(scenario, data=(X, LABELS), backend=backend_name)
+    simulator = result.simulator
+    assert simulator.network.class_weights == pytest.approx((80 / 60, 80 / 100))
+    start = simulator.network.named(simulator.network.start_values(simulator.seed).astype(np.float64))
+    made = [torch.tensor(array, requires_grad=True) for array in start.values()]
+    weights = torch.tensor(simulator.network.class_weights, dtype=torch.float64)
+    optimizer, losses = torch.optim.SGD(made, lr=LR), []
+    for _ in range(STEPS):
+        z = torch.tanh(torch.tensor(X.astype(np.float32).astype(float)) @ made[0] + made[1]) @ made[2] + made[3]
+        loss = torch.nn.functional.cross_entropy(z, torch.tensor(LABELS), weight=weights, ignore_index=-100)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    most = 1e-12 if backend_name == "reference" else 1e-5
+    assert support.error(np.array(result.history.train_loss), np.array(losses)) < most
+    for ours, theirs in zip(simulator.parameters.values(), made, strict=True):
+        assert support.error(ours, theirs.detach().numpy()) < most
+
+
+def test_weights_by_name_are_those_in_order(tmp_path):
+    changes = {"training.epochs": 2, "expect": {}}
+    named = run(load_scenario("iris", overrides={**changes, "network.class_weights": {"virginica": 2.5}}))
+    listed = run(load_scenario("iris", overrides={**changes, "network.class_weights": [1, 1, 2.5]}))
+    assert named.metrics == listed.metrics
+    assert named.scenario.network.class_weights == {"virginica": 2.5}
+
+
+def test_a_model_has_balanced_weights_written_out(tmp_path):
+    """Of its data, from which they follow, it has only the names of the classes."""
+    changes = {"training.epochs": 1, "expect": {}, "network.class_weights": "balanced"}
+    result = run(load_scenario("iris", overrides=changes), out=tmp_path / "run")
+    assert 'class_weights = "balanced"' in (tmp_path / "run/scenario.toml").read_text()
+    model = load_model(tmp_path / "run")
+    assert model.network.class_weights == result.simulator.network.class_weights == (1.0, 1.0, 1.0)
