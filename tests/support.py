@@ -157,6 +157,12 @@ class Maxout:
 @dataclass(frozen=True)
 class Residual:
     layers: tuple[Any, ...]
+    shortcut: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Concatenation:
+    branches: tuple[tuple[Any, ...], ...]
 
 
 def network(inputs: int | tuple[int, ...], layers: Sequence[Any], loss: Any = "mse") -> Network:
@@ -195,8 +201,12 @@ def _stack(stack: Stack, layers: Sequence[Any]) -> None:
             _build(stack, "dropout", rate=layer.rate)
         elif isinstance(layer, Residual):
             projection = chosen(BUILTINS.activations, "identity"), chosen(BUILTINS.initializers, "torch_linear")
-            with kinds.Residual.put_around(stack, projection):
+            own = layer.shortcut
+            with kinds.Residual.put_around(stack, projection, (lambda own=own: _stack(stack, own)) if own else None):
                 _stack(stack, layer.layers)
+        elif isinstance(layer, Concatenation):
+            puts = [lambda branch=branch: _stack(stack, branch) for branch in layer.branches]
+            kinds.Concatenation.put_on(stack, puts)
         else:
             _build(stack, "flatten")
 

@@ -27,7 +27,8 @@ def layers(scenario: Scenario) -> Iterator[tuple[str, Any]]:
     def walk(path: str, found: Sequence[Any]) -> Iterator[tuple[str, Any]]:
         for place, layer in enumerate(found):
             yield f"{path}.{place}", layer
-            yield from walk(f"{path}.{place}.layers", layer.inside)
+            for key, chain in layer.chains.items():
+                yield from walk(f"{path}.{place}.{key}", chain)
 
     return walk("network.layers", scenario.network.layers)
 

@@ -23,6 +23,7 @@ from neurosim.network.layers import (
     AvgPool2d,
     BatchNorm,
     ChosenActivation,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -82,7 +83,7 @@ class Model:
     penalties: list[str] = field(default_factory=list)
     arrays: dict[str, tuple[str, Callable[[Array], Array]]] = field(default_factory=dict)
     numbers: int = 0
-    # How many residual layers are around the present one.
+    # How many layers with branches are around the present one.
     depth: int = 0
     # The shape of a map that is read as a vector in PyTorch's order of its numbers and not in ours, and the line that
     # does so; until a dense layer comes, whose weights can be laid out for either.
@@ -302,10 +303,39 @@ def _residual(model: Model, layer: Residual) -> None:
     _all(model, layer.layers)
     model.read_in_our_order()
     model.depth -= 1
-    if layer.projection is None:
+    if not layer.shortcut:
         model.forward.append(f"x = x + {skip}")
-        return
-    _PROJECTIONS[type(layer.projection)](model, layer.projection, skip)
+    elif layer.is_projected:
+        (projection,) = layer.shortcut
+        _PROJECTIONS[type(projection)](model, projection, skip)
+    else:
+        inside = skip.replace("skip", "inside")
+        model.forward += [f"{inside} = x", f"x = {skip}"]
+        model.depth += 1
+        _all(model, layer.shortcut)
+        model.read_in_our_order()
+        model.depth -= 1
+        model.forward.append(f"x = {inside} + x")
+
+
+def _concatenation(model: Model, layer: Concatenation) -> None:
+    model.read_in_our_order()
+    depth = str(model.depth + 1) if model.depth else ""
+    start, branches, fresh = f"start{depth}", [], True
+    model.forward.append(f"{start} = x")
+    model.depth += 1
+    for place, chain in enumerate(layer.chains, 1):
+        branches.append(f"branch{depth}_{place}" if chain else start)
+        if not chain:
+            continue
+        if not fresh:
+            model.forward.append(f"x = {start}")
+        _all(model, chain)
+        model.read_in_our_order()
+        model.forward.append(f"{branches[-1]} = x")
+        fresh = False
+    model.depth -= 1
+    model.forward.append(f"x = torch.cat([{', '.join(branches)}], dim=1)")
 
 
 def _dense_projection(model: Model, layer: Dense, skip: str) -> None:
@@ -324,6 +354,7 @@ _LAYERS: dict[type[Layer], Callable[..., None]] = {
     Activate: _activate,
     AvgPool2d: _avg_pool2d,
     BatchNorm: _batch_norm,
+    Concatenation: _concatenation,
     Conv2d: _conv2d,
     Dense: _dense,
     Dropout: _dropout,

@@ -11,6 +11,7 @@ from neurosim.network.layers import (
     Activated,
     BatchNorm,
     Combination,
+    Concatenation,
     Dense,
     Dropout,
     Flatten,
@@ -88,8 +89,12 @@ def _nothing_more(layer: Layer, statistics: int, script: Script) -> dict[str, An
 def _residual(layer: Residual, statistics: int, script: Script) -> dict[str, Any]:
     return {
         "layers": [_layer(inner, statistics, script) for inner in layer.layers],
-        "projection": None if layer.projection is None else _layer(layer.projection, statistics, script),
+        "shortcut": [_layer(inner, statistics, script) for inner in layer.shortcut],
     }
+
+
+def _concatenation(layer: Concatenation, statistics: int, script: Script) -> dict[str, Any]:
+    return {"branches": [[_layer(inner, statistics, script) for inner in chain] for chain in layer.chains]}
 
 
 # What the page needs to know of each kind of layer.
@@ -103,6 +108,7 @@ _ENTRIES: dict[type[Layer], Callable[[Any, int, Script], dict[str, Any]]] = {
     Dropout: _nothing_more,
     Flatten: _nothing_more,
     Residual: _residual,
+    Concatenation: _concatenation,
 }
 
 

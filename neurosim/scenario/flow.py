@@ -5,14 +5,14 @@ Reads the values as they stand in the file and passes over wrong types, like `na
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from neurosim.network.layers.kinds import section_of
 from neurosim.network.layers.section import MAX_REPEAT
 from neurosim.scenario.locate import KeyPath
-from neurosim.scenario.name_checks import layers_in, table
+from neurosim.scenario.name_checks import chains_in, layers_in, table
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,23 @@ def flow(tree: Mapping[str, Any]) -> Iterator[Step]:
 
     Repeated layers come twice, the second time with the width that the first time left.
     """
-    yield from _through(table(tree, "network"), ("network",), None)
+    yield from _through(layers_in(table(tree, "network"), ("network",)), None)
 
 
-def _through(holder: Mapping[str, Any], path: KeyPath, width: int | None) -> Iterator[Step]:
-    for place, layer in layers_in(holder, path):
+def _through(layers: Iterable[tuple[KeyPath, Mapping[str, Any]]], width: int | None) -> Iterator[Step]:
+    for place, layer in layers:
         section = section_of(layer)
         for _ in range(2 if repeats(layer) > 1 else 1):
             before = width
-            if section is not None and "layers" in section.model_fields:
-                for step in _through(layer, place, before):
-                    width = step.outputs
-                    yield step
+            if section is not None and section.holds:
+                widths = []
+                for chain in chains_in(layer, place):
+                    width = before
+                    for step in _through(chain, before):
+                        width = step.outputs
+                        yield step
+                    widths.append(width)
+                width = section.joined(widths)
             else:
                 width = None if section is None else section.outputs_of(layer, before)
             if section is None or section.in_network:

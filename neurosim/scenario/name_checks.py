@@ -71,10 +71,20 @@ def layers_of(tree: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, A
 
 def layers_in(table: Mapping[str, Any], path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
     """The layers that are tables right inside a table at `path`."""
-    layers = table.get("layers")
-    for index, layer in enumerate(layers if isinstance(layers, list) else []):
-        if isinstance(layer, Mapping):
-            yield (*path, "layers", index), layer
+    for chain in chains_in(table, path):
+        yield from chain
+
+
+def chains_in(table: Mapping[str, Any], path: KeyPath) -> Iterator[list[tuple[KeyPath, Mapping[str, Any]]]]:
+    """The same in chains, each of which is given what comes in."""
+    branches = table.get("branches")
+    held: list[tuple[KeyPath, Any]] = [(("shortcut",), table.get("shortcut")), (("layers",), table.get("layers"))]
+    held += [
+        (("branches", place), layers) for place, layers in enumerate(branches if isinstance(branches, list) else [])
+    ]
+    for key, layers in held:
+        if isinstance(layers, list):
+            yield [((*path, *key, index), layer) for index, layer in enumerate(layers) if isinstance(layer, Mapping)]
 
 
 def _look_up(path: KeyPath, name: object, catalog: Catalog) -> tuple[Any, list[Fault]]:

@@ -64,8 +64,11 @@ def to_toml(sections: ScenarioFile) -> str:
 def _layers(layers: Sequence[LayerSection], place: str) -> Iterator[str]:
     """The tables of some layers, each with those of the layers inside it behind it."""
     for layer in layers:
-        yield from ("", f"[[{place}]]", *_entries(layer.model_copy(update={"layers": None}) if layer.inside else layer))
-        yield from _layers(layer.inside, f"{place}.layers")
+        # Lists of lists have no tables of their own in TOML.
+        chains = {key: chain for key, chain in layer.chains.items() if "." not in key}
+        yield from ("", f"[[{place}]]", *_entries(layer.model_copy(update=dict.fromkeys(chains)) if chains else layer))
+        for key, chain in chains.items():
+            yield from _layers(chain, f"{place}.{key}")
 
 
 def _items(section: Section) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from neurosim.network.layers import (
     Activated,
     AvgPool2d,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Gated,
@@ -386,6 +387,15 @@ def _residual(section: Section, names: Names, layer: Residual) -> None:
     )
 
 
+def _concatenation(section: Section, names: Names, layer: Concatenation) -> None:
+    _passed(
+        section,
+        names,
+        layer,
+        "Each branch is given the gradient of its own outputs; where the branches began, what comes back adds up:",
+    )
+
+
 def _passed(section: Section, names: Names, layer: Layer, words: str) -> None:
     """A layer whose backward pass is described in words, with its results."""
     section.say(words)
@@ -404,4 +414,5 @@ _BACKWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
     Gated: _gated,
     Maxout: _maxout,
     Residual: _residual,
+    Concatenation: _concatenation,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from neurosim.network.layers import (
     Activated,
     AvgPool2d,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -375,10 +377,15 @@ def _flatten(section: Section, names: Names, layer: Flatten) -> None:
 
 
 def _residual(section: Section, names: Names, layer: Residual) -> None:
-    section.say("Its input is added to the output of the layers inside:")
+    own = layer.shortcut and not layer.is_projected
+    section.say(
+        "The output of its shortcut is added to that of the layers inside:"
+        if own
+        else "Its input is added to the output of the layers inside:"
+    )
     last = layer.layers[-1]
     for index in names.shown[layer.name]:
-        skip = layer.projection
+        skip = layer.shortcut[-1] if layer.shortcut else None
         inside = names.output(last, index)
         around = names.output(skip, index) if skip is not None else names.input(layer, index)
         value = float(names.step.outputs(layer)[index])
@@ -387,6 +394,18 @@ def _residual(section: Section, names: Names, layer: Residual) -> None:
             [names.output_number(skip, index) if skip is not None else names.input_number(layer, index)],
         ]
         section.line(names.output(layer, index), f"{inside} + {around}", joined(parts), value)
+
+
+def _concatenation(section: Section, names: Names, layer: Concatenation) -> None:
+    section.say("The outputs of its branches, one after the other:")
+    for index in names.shown[layer.name]:
+        *place, channel = index
+        number = bisect_right(layer.starts, channel) - 1
+        inner = (*place, channel - layer.starts[number])
+        chain = layer.chains[number]
+        source = names.output(chain[-1], inner) if chain else names.input(layer, inner)
+        brought = names.output_number(chain[-1], inner) if chain else names.input_number(layer, inner)
+        section.line(names.output(layer, index), source, [brought], float(names.step.outputs(layer)[index]))
 
 
 _FORWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
@@ -403,4 +422,5 @@ _FORWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
     Dropout: _dropout,
     Flatten: _flatten,
     Residual: _residual,
+    Concatenation: _concatenation,
 }

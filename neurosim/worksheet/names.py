@@ -147,8 +147,8 @@ class Names:
 
     @cached_property
     def branches(self) -> set[str]:
-        """The layers that share the input of a residual layer with its skip connection."""
-        return {branch[0].name for layer in self.layers for branch in layer.branches}
+        """The layers that share their input with others: the first ones of branches."""
+        return {branch[0].name for layer in self.layers for branch in layer.branches if branch}
 
     def slope(self, name: str) -> str:
         """``∂L/∂name``."""

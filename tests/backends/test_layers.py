@@ -6,6 +6,7 @@ import support
 from support import (
     Activation,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -57,6 +58,45 @@ SMALL = {
         3,
         [Residual((Dense(4, "tanh"), Residual((LayerNorm(), Dense(4, "tanh"))))), Dense(2, "softmax")],
     ),
+    "shortcut": (
+        3,
+        [
+            Dense(3, "tanh"),
+            Residual((Dense(2, "tanh"), Dense(3)), (Dense(3, "relu", bias=False), BatchNorm())),
+            Residual((Activation("tanh"),), (BatchNorm(), Dropout(0.3))),
+            Dense(2, "softmax"),
+        ],
+    ),
+    "shortcut on a map": (
+        (4, 4, 1),
+        [
+            Conv2d(1, (2, 2), padding="same"),
+            Residual(
+                (Conv2d(2, (3, 3), "tanh", (2, 2), "same"), BatchNorm()),
+                (Conv2d(2, (1, 1), stride=(2, 2), bias=False), BatchNorm()),
+            ),
+            *LAST,
+        ],
+    ),
+    "concatenation": (
+        3,
+        [
+            Concatenation(((), (Dense(2, "tanh"), Dropout(0.3)), (LayerNorm(),))),
+            Concatenation(((Dense(2), BatchNorm()), (), (Residual((Concatenation(((Dense(3),), (Dense(5),))),)),))),
+            Dense(2, "softmax"),
+        ],
+    ),
+    "concatenation on a map": (
+        (3, 3, 1),
+        [
+            Conv2d(2, (2, 2)),
+            Concatenation(
+                ((Conv2d(1, (1, 1), "tanh"), BatchNorm()), (), (Pool("max", (2, 2), (1, 1), "same"), Dropout(0.3)))
+            ),
+            *LAST,
+        ],
+    ),
+    "concatenation last": (3, [Dense(4, "tanh"), Concatenation(((Dense(2, "sigmoid"),), (Dense(1),)))]),
     "residual last": (3, [Dense(2, "tanh"), Residual((Dense(2, "tanh"),))]),
     "residual on a map, stride": (
         (4, 4, 1),

@@ -10,6 +10,7 @@ import support
 from support import (
     Activation,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -75,6 +76,7 @@ def vectors(first: Any, last: Any) -> list[Any]:
     return [
         Dropout(0.2),
         Residual((Dense(12, "tanh", l2=0.1), BatchNorm(), Dropout(0.3))),
+        Concatenation(((), (Dense(3), BatchNorm()))),
         LayerNorm(),
         Dense(20, first),
         Gated("swiglu"),
@@ -93,6 +95,7 @@ def maps(first: Any) -> list[Any]:
         Residual((Conv2d(5, (2, 2), "gelu", padding="same"), Dropout(0.2), BatchNorm())),
         LayerNorm(),
         Residual((Conv2d(3, (1, 1), stride=(2, 1), padding="same", bias=False),)),
+        Concatenation(((), (Conv2d(2, (1, 1)), BatchNorm()))),
         Pool("avg", (2, 2), (1, 1)),
         Conv2d(18, (1, 1)),
     ]

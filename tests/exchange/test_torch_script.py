@@ -48,6 +48,14 @@ def test_layers(tmp_path):
                 {"kind": "dense", "units": 5, "activation": "gelu"},
                 {"kind": "residual", "layers": [{"kind": "dense", "units": 5, "activation": "hard_sigmoid"}]},
             ]},
+            {"kind": "residual", "layers": [{"kind": "dense", "units": 6}], "shortcut": [
+                {"kind": "dense", "units": 6, "activation": "tanh"}, {"kind": "batch_norm"},
+            ]},
+            {"kind": "concatenation", "branches": [
+                [], [{"kind": "dense", "units": 3}, {"kind": "concatenation", "branches": [
+                    [{"kind": "dense", "units": 2}], [{"kind": "layer_norm"}],
+                ]}],
+            ]},
             {"kind": "layer_norm"},
             {"kind": "activation", "activation": {"name": "swish", "beta": 2.0}},
             {"kind": "dense", "units": 3, "activation": "softmax"},
@@ -62,6 +70,7 @@ def test_layers(tmp_path):
         [strided, flat, {"kind": "dropout", "rate": 0.5}, DIGITS],
         [small, {"kind": "max_pool2d", "size": 3, "stride": 2, "padding": "same"}, flat, NORM, DIGITS],
         [{"kind": "residual", "layers": [strided]}, {"kind": "avg_pool2d", "size": 3, "stride": 1, "padding": "same"},
+         {"kind": "concatenation", "branches": [[{"kind": "conv2d", "channels": 2, "kernel": 1}, NORM], []]},
          {"kind": "global_avg_pool2d"}, DIGITS],
         **FEW,
     )  # fmt: skip

@@ -6,6 +6,7 @@ import support
 from support import (
     Activation,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -106,6 +107,56 @@ FAULTS = {
         [Residual((Flatten(),))],
         ["network.layers.0 (residual)", "a map (6, 5, 2) goes in", "a vector of 60 comes out", "no projection"],
         "",
+    ),
+    "shortcut to another shape": (
+        IMAGE,
+        [Residual((Conv2d(4, padding="same"),), (Conv2d(3, (1, 1)), BatchNorm()))],
+        [
+            "network.layers.0 (residual)",
+            "a map (6, 5, 4) comes out of its layers",
+            "a map (6, 5, 3) out of its shortcut",
+        ],
+        "",
+    ),
+    "shortcut from a map to a vector": (
+        IMAGE,
+        [Residual((GlobalAvgPool(),), (GlobalAvgPool(),))],
+        ["network.layers.0 (residual)", "its branches make a vector of 2 of a map (6, 5, 2)", "maps have to stay maps"],
+        "behind it",
+    ),
+    "dense in a shortcut": (
+        IMAGE,
+        [Residual((Conv2d(2, padding="same"),), (Dense(4),))],
+        ["network.layers.0.shortcut.0 (dense)", "needs a vector"],
+        "flatten",
+    ),
+    "branches of several sizes": (
+        IMAGE,
+        [Concatenation(((), (Conv2d(3),)))],
+        [
+            "network.layers.0 (concatenation)",
+            "a map (6, 5, 2) comes out of branch 0",
+            "a map (4, 3, 3) out of branch 1",
+        ],
+        'padding = "same"',
+    ),
+    "a branch from a map to a vector": (
+        IMAGE,
+        [Concatenation(((), (Conv2d(3), Flatten())))],
+        ["network.layers.0 (concatenation)", "branch 1 makes a vector of 36 of a map (6, 5, 2)"],
+        "behind it",
+    ),
+    "branches of an image without channels": (
+        (6, 5),
+        [Concatenation(((), (BatchNorm(),)))],
+        ["network.layers.0 (concatenation)", "needs a map (height, width, channels)"],
+        "",
+    ),
+    "dense in a branch": (
+        IMAGE,
+        [Concatenation(((), (Dropout(0.1), Dense(4))))],
+        ["network.layers.0.branches.1.1 (dense)", "needs a vector"],
+        "flatten",
     ),
     "residual that cuts the border": (
         IMAGE,
@@ -251,5 +302,15 @@ def test_the_skip_has_the_strides_of_the_layers_it_goes_around():
     """6 cells at strides of 4 and 2 x 2: strides of 3 and 6 would give as many, of other cells."""
     inside = (Conv2d(3, (3, 3), stride=(4, 2), padding="same"), Pool("max", (1, 2), (1, 2), "same"))
     (layer,) = support.network((6, 6, 2), [Residual(inside)]).layers
-    assert layer.projection.window.stride == (4, 4)
-    assert layer.projection.output_shape == layer.output_shape == (2, 2, 3)
+    (projection,) = layer.shortcut
+    assert projection.window.stride == (4, 4)
+    assert projection.output_shape == layer.output_shape == (2, 2, 3)
+
+
+def test_channels_of_branches_follow_each_other():
+    inside = Concatenation(((Conv2d(3, padding="same"), BatchNorm()), (), (Pool("max", (3, 3), (1, 1), "same"),)))
+    layer, _ = support.network((6, 6, 2), [inside, Conv2d(5)]).layers
+    assert (layer.widths, layer.starts, layer.output_shape) == ((3, 2, 2), (0, 3, 5), (6, 6, 7))
+    assert [part.name for part in layer.parts] == [
+        "layers.0.branches.0.0", "layers.0.branches.0.1", "layers.0.branches.2.0",
+    ]  # fmt: skip

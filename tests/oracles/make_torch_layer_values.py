@@ -18,6 +18,7 @@ import support
 from support import (
     Activation,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Flatten,
@@ -166,6 +167,33 @@ CASES = {
     "residual on a map": _layer(_block(2), Activation("relu")),
     "residual on a map, projection": _layer(_block(3), Activation("relu")),
     "residual on a map, stride": _layer(_block(3, (2, 2)), Activation("relu")),
+    "shortcut": _vector(Residual((Dense(5, "tanh"), Dense(4)), (LayerNorm(), Dense(4, "relu"), BatchNorm()))),
+    "shortcut first": Case(4, (Residual((Activation("tanh"),), (Dense(4, "relu"), BatchNorm())), *LAST[1:]), CCE),
+    "shortcut in a shortcut": _vector(
+        Residual((Dense(5, "tanh"),), (Residual((Dense(5),), (Dense(5, "tanh"), BatchNorm())),))
+    ),
+    "shortcut on a map": _layer(
+        Residual(
+            (Conv2d(3, (3, 3), "relu", (2, 2), "same", bias=False), BatchNorm(), Conv2d(3, (3, 3), padding="same")),
+            (Conv2d(3, (1, 1), stride=(2, 2), bias=False), BatchNorm()),
+        ),
+        Activation("relu"),
+    ),
+    "shortcut through a pool": _layer(
+        Residual((Conv2d(3, (3, 3), "tanh", (2, 2), "same"),), (Pool("avg", padding="same"), Conv2d(3, (1, 1), "relu")))
+    ),
+    "concatenation": _vector(Concatenation(((), (Dense(3, "tanh"), Dense(2)), (Activation("tanh"),), (BatchNorm(),)))),
+    "concatenation first": Case(4, (Concatenation(((), (Dense(3, "tanh"),))), *LAST[1:]), CCE),
+    "concatenation last": Case(4, (Dense(4, "tanh"), Concatenation(((Dense(2),), (Dense(1, "tanh"),))))),
+    "concatenations and residual layers in each other": _vector(
+        Concatenation(((Residual((Dense(6, "tanh"),)),), (Dense(2), LayerNorm()), (Dense(2, "softmax"),))),
+        Residual((Concatenation(((Dense(3, "tanh"),), (Dense(7),))), LayerNorm())),
+    ),
+    "concatenations on a map": _layer(
+        Concatenation(((Pool("max", (3, 3), (1, 1), "same"), Conv2d(2, (1, 1), "relu")), ())),
+        Concatenation(((), (BatchNorm(), Activation("relu"), Conv2d(2, (3, 3), padding="same")))),
+        Pool("avg"),
+    ),
     "residual around a pool": _layer(
         Residual((Conv2d(3, (3, 3), "tanh", padding="same"), Pool("avg", padding="same")))
     ),
@@ -230,6 +258,8 @@ STORED = (
     "gated first, maxout last",
     "residual on a map, stride",
     "residual, projection",
+    "shortcut on a map",
+    "concatenations on a map",
     "prelu on a map",
     "learnable swish",
     "l1 and l2 in a conv net",

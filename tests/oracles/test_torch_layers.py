@@ -128,6 +128,6 @@ def test_every_kind_of_layer_is_stored():
     kinds = {part.kind for name in torch_values.STORED for part in torch_values.CASES[name].network.parts}
     # Dropout is left to chance by its own means; its masks are held to `randomness`.
     wanted = "dense conv2d max_pool2d avg_pool2d global_avg_pool2d batch_norm layer_norm activation flatten residual "
-    wanted += "gated maxout"
+    wanted += "gated maxout concatenation"
     assert kinds == set(wanted.split())
     assert stored().keys() == set(torch_values.STORED)

@@ -10,6 +10,7 @@ import torch
 from support import (
     Activation,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -107,14 +108,25 @@ class ChannelsLast(nn.Module):
 
 
 class Skip(nn.Module):
-    """Layers with a skip around them."""
+    """Layers with a skip around them: a projection, or layers of a shortcut."""
 
-    def __init__(self, layers, projection):
+    def __init__(self, layers, skip):
         super().__init__()
-        self.layers, self.projection = layers, projection
+        self.layers, self.skip = layers, skip
 
     def forward(self, x):
-        return self.layers(x) + self.projection(x)
+        return self.layers(x) + self.skip(x)
+
+
+class Branches(nn.Module):
+    """Branches whose channels follow each other."""
+
+    def __init__(self, branches):
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
 class Halves(nn.Module):
@@ -169,6 +181,8 @@ def _pool(spec):
 def _residual(spec, shape):
     """The group, with a projection where the shape changes: as far as the strides inside go."""
     layers, after = _stack(spec.layers, shape)
+    if spec.shortcut:
+        return Skip(layers, _stack(spec.shortcut, shape)[0]), after
     projection = nn.Identity()
     if after != shape:
         if len(shape) == 1:
@@ -215,6 +229,10 @@ def _stack(specs, shape):
     for spec in specs:
         if isinstance(spec, Residual):
             module, shape = _residual(spec, shape)
+        elif isinstance(spec, Concatenation):
+            found = [_stack(branch, shape) for branch in spec.branches]
+            module = Branches([branch for branch, _ in found])
+            shape = (sum(after[0] for _, after in found), *found[0][1][1:])
         else:
             module = _module(spec, shape).double()
             with torch.no_grad():
@@ -229,8 +247,14 @@ def _entries(stack, prefix="layers"):
         name = f"{prefix}.{index}"
         if isinstance(module, Skip):
             yield from _entries(module.layers, f"{name}.layers")
-            if hasattr(module.projection, "weight"):
-                yield f"{name}.projection.weight", module.projection.weight
+            if isinstance(module.skip, nn.Sequential):
+                yield from _entries(module.skip, f"{name}.shortcut")
+            elif hasattr(module.skip, "weight"):
+                yield f"{name}.projection.weight", module.skip.weight
+            continue
+        if isinstance(module, Branches):
+            for place, branch in enumerate(module.branches):
+                yield from _entries(branch, f"{name}.branches.{place}")
             continue
         for part in module.modules():
             if isinstance(part, nn.Linear | nn.Conv2d):
@@ -307,5 +331,9 @@ def walk(layers, prefix="layers"):
     for index, layer in enumerate(layers):
         if isinstance(layer, Residual):
             yield from walk(layer.layers, f"{prefix}.{index}.layers")
+            yield from walk(layer.shortcut, f"{prefix}.{index}.shortcut")
+        elif isinstance(layer, Concatenation):
+            for place, branch in enumerate(layer.branches):
+                yield from walk(branch, f"{prefix}.{index}.branches.{place}")
         else:
             yield f"{prefix}.{index}", layer

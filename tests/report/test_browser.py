@@ -62,6 +62,10 @@ LAYERS = {
     '[[network.layers]]\nkind = "maxout"\npieces = 3\n',
     "residual": '[[network.layers]]\nkind = "residual"\n[[network.layers.layers]]\nkind = "dense"\nunits = 9\n'
     'activation = "gelu"\n[[network.layers.layers]]\nkind = "dense"\nunits = 5\n',
+    "shortcut": '[[network.layers]]\nkind = "residual"\nlayers = [{ kind = "dense", units = 5 }]\n'
+    'shortcut = [{ kind = "dense", units = 5, activation = "tanh" }, { kind = "batch_norm" }]\n'
+    '[[network.layers]]\nkind = "concatenation"\nbranches = [[], [{ kind = "dense", units = 3 }, '
+    '{ kind = "layer_norm" }]]\n',
     "learned": '[[network.layers]]\nkind = "dense"\nunits = 6\nactivation = { name = "prelu", per = "unit" }\n'
     '[[network.layers]]\nkind = "activation"\nactivation = "learnable_swish"\n',
     "dropout": '[[network.layers]]\nkind = "dropout"\nrate = 0.4\n[[network.layers]]\nkind = "activation"\n'

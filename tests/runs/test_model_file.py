@@ -25,6 +25,12 @@ NORMED = [
         {"kind": "batch_norm", "epsilon": 0.01},
         {"kind": "residual", "layers": [{"kind": "layer_norm", "epsilon": 0.1}, {"kind": "dropout", "rate": 0.25}]},
     ]},
+    {"kind": "residual", "layers": [{"kind": "batch_norm"}], "shortcut": [
+        {"kind": "conv2d", "channels": 4, "kernel": 1}, {"kind": "batch_norm"},
+    ]},
+    {"kind": "concatenation", "branches": [
+        [], [{"kind": "conv2d", "channels": 2, "kernel": 1}, {"kind": "batch_norm"}],
+    ]},
     {"kind": "avg_pool2d", "size": [2, 1]},
     {"kind": "flatten"},
     {"kind": "dense", "units": 10, "bias": False},
@@ -74,6 +80,8 @@ def test_statistics_are_tensors_of_the_file(normed, tmp_path):
     statistics = normed.statistics
     assert list(statistics) == [
         "layers.1.mean", "layers.1.variance", "layers.3.layers.1.mean", "layers.3.layers.1.variance",
+        "layers.5.layers.0.mean", "layers.5.layers.0.variance", "layers.5.shortcut.1.mean",
+        "layers.5.shortcut.1.variance", "layers.6.branches.1.1.mean", "layers.6.branches.1.1.variance",
     ]  # fmt: skip
     assert set(tensors) == {*normed.parameters, *statistics}
     for name, array in {**normed.parameters, **statistics}.items():

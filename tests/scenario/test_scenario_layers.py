@@ -58,13 +58,18 @@ def test_every_kind_comes_back(load):
         "maxout": "pieces = 3",
         "dropout": "rate = 0.25",
         "residual": 'init = "he_normal"\nlayers = [{ kind = "dropout", rate = 0 }]',
+        "concatenation": 'repeat = 2\nbranches = [[], [{ kind = "conv2d", channels = 3 }, { kind = "batch_norm" }]]',
         "global_avg_pool2d": "",
         "flatten": "",
         "group": 'layers = [{ kind = "dense", units = 10, l1 = 0.1, l2 = 0.2 }]',
     }
     assert {*kinds, "dense"} == {name for name, _, _ in layer_kinds()}
-    scenario = load(stacked(*(f'kind = "{kind}"\n{keys}' for kind, keys in kinds.items())))
-    assert [layer.kind for layer in scenario.network.layers] == list(kinds)
+    shortcut = 'shortcut = [{ kind = "conv2d", channels = 3, kernel = 1 }, { kind = "batch_norm", momentum = 1 }]'
+    layers = [*kinds.items(), ("residual", f'layers = [{{ kind = "flatten" }}]\n{shortcut}')]
+    scenario = load(stacked(*(f'kind = "{kind}"\n{keys}' for kind, keys in layers)))
+    assert [layer.kind for layer in scenario.network.layers] == [kind for kind, _ in layers]
+    assert [layer.init.name for layer in scenario.network.layers[-1].shortcut[:1]] == ["glorot_uniform"]
+    assert scenario.network.layers[-1].init is None
     assert load(scenario.to_toml()) == scenario
 
 
@@ -98,7 +103,7 @@ def test_every_kind_comes_back(load):
         ('kind = "batch_norm"', "epsilon = 1",
          "s.toml:27:1: network.layers.0.layers.0.layers.1.kind: missing; expected one of: dense, conv2d, max_pool2d, "
          "avg_pool2d, global_avg_pool2d, batch_norm, layer_norm, activation, gated, maxout, dropout, "
-         "flatten, residual, group"),
+         "flatten, residual, concatenation, group"),
         ('activation = "relu"', 'activation = "rellu"',
          's.toml:18:1: network.layers.0.layers.0.activation: unknown activation "rellu"; did you mean "relu"?'),
         ("l2 = 0.5", 'init = { name = "he_normal", gain = 1 }',

@@ -36,8 +36,10 @@ from neurosim.backends.cpu.table import (
     BITMAPS_FIELDS,
     BITMAPS_FORWARD,
     COMBINE,
+    CONCATENATE,
     DENSE,
     DX,
+    ENDS_BRANCH,
     FORK,
     FORWARD,
     GO_BACK,
@@ -50,7 +52,6 @@ from neurosim.backends.cpu.table import (
     MAPS,
     PARAMS,
     PENALTY,
-    PROJECTION,
     UNITS,
     WEIGHT,
     WEIGHT_GRADIENT,
@@ -109,11 +110,17 @@ def update_columns(stage, with_weight, c0, c1, update):
 def is_passable(stage, whole_rows):
     """Whether a gradient can be propagated back through a stage on a block alone, of whole rows or whole columns."""
     kind = stage[KIND]
-    if stage[MAPS] or kind in (LAYER_NORM, COMBINE) or (kind == DENSE and stage[PROJECTION]):
+    if stage[MAPS] or kind in (LAYER_NORM, COMBINE, CONCATENATE):
         return False
     if kind == BATCH_NORM:
         return not whole_rows
     return whole_rows or not stage[WHOLE_ROWS]
+
+
+@compiled
+def goes_on(plan, s):
+    """Whether stage `s` is given its gradient by the stage after it in the table, not by the join of its branch."""
+    return s >= 0 and plan[s, ENDS_BRANCH] == 0
 
 
 @compiled
@@ -123,6 +130,8 @@ def stop(plan, s, whole_rows):
         if plan[s, KIND] == DENSE:
             return s, True
         s -= 1
+        if not goes_on(plan, s):
+            break
     return s, False
 
 
@@ -152,6 +161,8 @@ def pull_back(plan, s, x, r0, r1, c0, c1, first_row, keys, update, whole_rows):
             if kind == BATCH_NORM:
                 update_columns(stage, np.bool_(True), c0, c1, update)
         s -= 1
+        if not goes_on(plan, s):
+            return
 
 
 @compiled
@@ -176,7 +187,8 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product
     if stage[DX] != 0:
         dx = stage[DX] + 4 * k0
         multiply_transposed_right(product, rows, k1 - k0, units, stage[D], units, weight, units, dx, inputs)
-        pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
+        if goes_on(plan, s - 1):
+            pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
     function, state_stride, constants = update
     if stage[BITMAPS] != 0:
         place = (stage[BITMAPS], address_of(stage), x, rows, k0, k1)

@@ -17,6 +17,7 @@ from neurosim.backends.cpu.blocks import (
     backward_block,
     combine_rows_backward,
     forward_block,
+    goes_on,
     pull_back,
     stop,
     update_columns,
@@ -53,9 +54,11 @@ from neurosim.backends.cpu.table import (
     BY_ROWS,
     COLUMN_BLOCKS,
     COMBINE,
+    CONCATENATE,
     CONV,
     DENSE,
     DX,
+    ENDS_BRANCH,
     FIRST_ROW,
     GO_BACK,
     INPUT,
@@ -71,7 +74,6 @@ from neurosim.backends.cpu.table import (
     MOMENTS,
     OUTPUTS,
     PARTS,
-    PROJECTION,
     ROWS,
     SCRATCH,
     UNITS,
@@ -157,13 +159,13 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
                 call_maps(maps[1], (address_of(plan), s, end, q, address_of(context)))
                 q = next_block(team, context, q, blocks)
             s = end
-        elif stage[KIND] == DENSE and (ready or stage[PROJECTION]):
+        elif stage[KIND] == DENSE and (ready or (stage[ENDS_BRANCH] and stage[BACKWARD] == 0)):
             blocks = stage[INPUT_BLOCKS]
             q = next_block(team, context, -1, blocks)
             while q >= 0:
                 backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product, scratch)
                 q = next_block(team, context, q, blocks)
-            if stage[DX] != 0:
+            if stage[DX] != 0 and goes_on(plan, s - 1):
                 s, ready = stop(plan, s - 1, np.bool_(False))
             else:
                 s, ready = s - 1, False
@@ -183,6 +185,14 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
                 place = (address_of(stage), x, zero, rows, c0, c1)
                 call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), scratch, BACK_BY_COLUMNS))
                 update_columns(stage, np.bool_(True), c0, c1, update)
+                q = next_block(team, context, q, blocks)
+            s, ready = s - 1, False
+        elif stage[KIND] == CONCATENATE:
+            blocks = row_blocks(rows)
+            q = next_block(team, context, -1, blocks)
+            while q >= 0:
+                place = (address_of(stage), x, edge(q, blocks, rows), edge(q + 1, blocks, rows), zero, stage[UNITS])
+                call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), scratch, GO_BACK))
                 q = next_block(team, context, q, blocks)
             s, ready = s - 1, False
         elif stage[KIND] == COMBINE:

@@ -36,8 +36,12 @@ from neurosim.backends.cpu.table import (
     AVG_POOL,
     BACKWARD,
     BATCH_NORM,
+    BESIDE,
     BIAS,
+    BRANCH_FIELDS,
+    BRANCHES,
     CHANNELS,
+    CONCATENATE,
     CONV,
     DROP_BELOW,
     DROP_SCALE,
@@ -326,8 +330,11 @@ def join(address, group, batch, batch_rows, first_row, keys, scratch, what, part
     if what == GO_FORWARD:
         other = (batch if stage[OTHER] == 0 else stage[OTHER]) + group * stage[A_GROUP]
         add_maps(inputs_of(stage, group, batch), other, stage[A] + group * stage[A_GROUP], chosen)
-    elif what == GO_BACK and stage[INNER] != 0:
-        copy_map(stage[D] + group * stage[A_GROUP], stage[INNER] + group * stage[A_GROUP], chosen)
+    elif what == GO_BACK:
+        if stage[INNER] != 0:
+            copy_map(stage[D] + group * stage[A_GROUP], stage[INNER] + group * stage[A_GROUP], chosen)
+        if stage[BESIDE] != 0:
+            copy_map(stage[D] + group * stage[A_GROUP], stage[BESIDE] + group * stage[A_GROUP], chosen)
 
 
 @kernel_on_demand(MAP_STAGE)
@@ -337,6 +344,30 @@ def fork(address, group, batch, batch_rows, first_row, keys, scratch, what, part
     if what == GO_BACK and stage[DX] != 0:
         d, other = stage[D] + group * stage[A_GROUP], stage[OTHER] + group * stage[A_GROUP]
         add_maps(d, other, stage[DX] + group * stage[X_GROUP], share(part, parts, stage[UNITS]))
+
+
+@kernel_on_demand(MAP_STAGE)
+def concatenation(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
+    """The end of branches whose channels follow each other."""
+    stage = words(address, FIELDS)
+    channels, count = stage[CHANNELS], words(stage[BRANCHES], 1)[0]
+    p0, p1 = share(part, parts, stage[UNITS] // channels)
+    start = np.int64(0)
+    for k in range(count):
+        # By `BranchField`.
+        outputs, gradient, width, group_bytes = words(stage[BRANCHES] + 8 * (1 + k * BRANCH_FIELDS), BRANCH_FIELDS)
+        if what == GO_FORWARD or (what == GO_BACK and gradient != 0):
+            for p in range(p0, p1):
+                whole = group * stage[A_GROUP] + (p * channels + start) * LINE
+                part_of_it = group * group_bytes + p * width * LINE
+                if what == GO_FORWARD:
+                    source, target = (batch if outputs == 0 else outputs) + part_of_it, stage[A] + whole
+                else:
+                    source, target = stage[D] + whole, gradient + part_of_it
+                a, b = floats(source, width * GROUP), floats(target, width * GROUP)
+                for n in range(width * GROUP):
+                    b[n] = a[n]
+        start += width
 
 
 @kernel_on_demand(MAP_STAGE)
@@ -364,5 +395,6 @@ MAP_KERNELS = {
     LAYER_NORM: layer_normalization,
     ADD: join,
     FORK: fork,
+    CONCATENATE: concatenation,
     TO_ROWS: rows_of_maps,
 }

@@ -1,8 +1,8 @@
 """A network as the table of numbers that the compiled engine steps through.
 
 Each row of the table is a stage: usually a layer, sometimes a part of one (flatten moves no data and needs none; a
-residual layer is a fork, its parts and a join). The entries are sizes, flags and addresses of buffers, so one compiled
-engine can run any network.
+residual layer is a fork, its branches and a join; a concatenation likewise, with a fork for every branch but one). The
+entries are sizes, flags and addresses of buffers, so one compiled engine can run any network.
 
 Vectors are stored row by row; their stages are divided into blocks of columns (units) or, if they are narrow or need
 whole rows, into blocks of rows. Maps are stored and divided in groups of samples, see `neurosim.backends.cpu.maps`.
@@ -23,7 +23,7 @@ from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel
 from neurosim.backends.cpu.products import SMALL
 from neurosim.backends.cpu.stages.base import Stages, Vectors, address
 from neurosim.backends.cpu.stages.kinds import KINDS, starts_on_maps
-from neurosim.backends.cpu.table import ACTIVATION, COMBINE, DENSE, TO_ROWS, Field, LossField
+from neurosim.backends.cpu.table import ACTIVATION, COMBINE, CONCATENATE, DENSE, TO_ROWS, Field, LossField
 from neurosim.network.network import Network
 
 # Stages on vectors that the engine does itself.
@@ -129,7 +129,8 @@ def _finish(stages: Stages, loss: LossKernel) -> Plan:
     """The plan, once all stages are laid out: what waits for what, and the loss."""
     for stage, following in zip(stages.table, stages.table[1:], strict=False):
         same_rows = stage[Field.BY_ROWS] and following[Field.BY_ROWS]
-        same_columns = not stage[Field.BY_ROWS] and not following[Field.BY_ROWS] and following[Field.KIND] != DENSE
+        moved = following[Field.KIND] in (DENSE, CONCATENATE)
+        same_columns = not stage[Field.BY_ROWS] and not following[Field.BY_ROWS] and not moved
         stage[Field.WAIT] = not (same_rows or (same_columns and stage[Field.KIND] != TO_ROWS))
     # The loss works on blocks of rows.
     last, outputs = stages.table[-1], stages.network.outputs

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum, auto
 
-# Kinds of stages. Maps have all but the dense one and the last, vectors only the first seven and the last.
+# Kinds of stages. Maps have all but the dense one and COMBINE, vectors only the first seven and the last two.
 DENSE, DROPOUT, ACTIVATION, BATCH_NORM, LAYER_NORM, FORK, ADD = range(7)
 CONV, MAX_POOL, AVG_POOL, MOMENTS, TO_ROWS = range(7, 12)
-COMBINE = 12
+COMBINE, CONCATENATE = 12, 13
 
 
 class Field(IntEnum):
@@ -29,8 +29,9 @@ class Field(IntEnum):
     D = auto()  # address of the gradient with respect to the outputs, then to z
     DX = auto()  # address of the gradient with respect to the inputs; 0 if it is not needed
     OTHER = auto()  # address of what a join adds, and of what a fork adds to the gradient
-    INNER = auto()  # the stage to which a join copies its gradient: the last one before it
-    PROJECTION = auto()  # the stage is a projection: its gradient is that of a join, with respect to weighted sums
+    INNER = auto()  # address of the gradient to which a join copies its own: that of the last stage before it
+    BESIDE = auto()  # likewise of that of a shortcut, where it is not the join's own
+    ENDS_BRANCH = auto()  # what comes next in the table is another branch: its gradient is from the join of both
     WEIGHT = auto()  # or gamma
     BIAS = auto()  # or beta
     WEIGHT_GRADIENT = auto()
@@ -68,6 +69,7 @@ class Field(IntEnum):
     SUMS_FORWARD = auto()  # and addresses of the kernels for the sums of a layer
     SUMS_BACKWARD = auto()
     KERNEL = auto()  # address of the kernel of this kind of stage; 0 for those that the engine does itself
+    BRANCHES = auto()  # of a concatenation: address of how many there are, and of `BranchField`s of each
     BITMAPS = auto()  # address of `BitmapsField`s if the stage reads the bytes of the batch by bitmaps
 
 
@@ -80,6 +82,15 @@ class BitmapsField(IntEnum):
     BATCHES = auto()  # address of the first row of all batches
     WORDS = auto()  # address of their bitmaps
     SCALES = auto()  # address of what each byte stands for, and of what is added to it
+
+
+class BranchField(IntEnum):
+    """What a concatenation knows of each of its branches. Addresses are 0 if there is no such thing."""
+
+    OUTPUTS = 0  # address of its outputs; 0 for the batch itself
+    GRADIENT = auto()  # address of their gradient
+    WIDTH = auto()  # its channels, or units of a vector
+    GROUP_BYTES = auto()  # from one group of maps to the next
 
 
 class LearnedField(IntEnum):
@@ -119,10 +130,11 @@ class LossField(IntEnum):
 # Numba reads module constants, not members of an enumeration.
 (
     KIND, INPUTS, UNITS, CHANNELS, MAPS, BY_ROWS, COLUMN_BLOCKS, INPUT_BLOCKS, WAIT, ACTIVE, X, Z, A, D, DX, OTHER,
-    INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
-    PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
-    MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
-    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, SUMS_FORWARD, SUMS_BACKWARD, KERNEL, BITMAPS,
+    INNER, BESIDE, ENDS_BRANCH, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS,
+    HAS_BIAS, PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW,
+    DROP_SCALE, BATCH, MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY,
+    PACKED, PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, SUMS_FORWARD, SUMS_BACKWARD, KERNEL,
+    BRANCHES, BITMAPS,
 ) = (int(field) for field in Field)  # fmt: skip
 (
     LOSS,
@@ -147,6 +159,7 @@ FIELDS = len(Field)
 LOSS_FIELDS = len(LossField)
 LEARNED_FIELDS = len(LearnedField)
 BITMAPS_FIELDS = len(BitmapsField)
+BRANCH_FIELDS = len(BranchField)
 # The arguments of a call of the map kernels besides the stages: entries of a table of integers.
 # `PARTS` is the number of parts into which each group is divided.
 INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH, PARTS = range(6)

@@ -13,6 +13,10 @@ from neurosim.backends.cpu.memory import VECTOR_STAGE, floats, words
 from neurosim.backends.cpu.table import (
     ADD,
     BATCH_NORM,
+    BESIDE,
+    BRANCH_FIELDS,
+    BRANCHES,
+    CONCATENATE,
     DROP_BELOW,
     DROP_SCALE,
     DROPOUT,
@@ -113,8 +117,11 @@ def join(address, batch, r0, r1, c0, c1, first_row, keys, scratch, what):
     if what == GO_FORWARD:
         x, other = batch if stage[X] == 0 else stage[X], batch if stage[OTHER] == 0 else stage[OTHER]
         add_block(x, other, stage[A], stage[UNITS], r0, r1, c0, c1)
-    elif stage[INNER] != 0:
-        copy_block(stage[D], stage[INNER], stage[UNITS], r0, r1, c0, c1)
+    else:
+        if stage[INNER] != 0:
+            copy_block(stage[D], stage[INNER], stage[UNITS], r0, r1, c0, c1)
+        if stage[BESIDE] != 0:
+            copy_block(stage[D], stage[BESIDE], stage[UNITS], r0, r1, c0, c1)
 
 
 @kernel_on_demand(VECTOR_STAGE)
@@ -125,4 +132,34 @@ def fork(address, batch, r0, r1, c0, c1, first_row, keys, scratch, what):
         add_block(stage[D], stage[OTHER], stage[DX], stage[UNITS], r0, r1, c0, c1)
 
 
-VECTOR_KERNELS = {DROPOUT: dropout, BATCH_NORM: batch_norm, LAYER_NORM: layer_norm, ADD: join, FORK: fork}
+@kernel_on_demand(VECTOR_STAGE)
+def concatenation(address, batch, r0, r1, c0, c1, first_row, keys, scratch, what):
+    """The end of branches whose outputs follow each other."""
+    stage = words(address, FIELDS)
+    units, count = stage[UNITS], words(stage[BRANCHES], 1)[0]
+    start = np.int64(0)
+    for k in range(count):
+        # By `BranchField`.
+        outputs, gradient, width, _ = words(stage[BRANCHES] + 8 * (1 + k * BRANCH_FIELDS), BRANCH_FIELDS)
+        first, last = max(c0, start), min(c1, start + width)
+        if first < last and (what == GO_FORWARD or gradient != 0):
+            for i in range(r0, r1):
+                whole, part = 4 * (i * units + first), 4 * (i * width + first - start)
+                if what == GO_FORWARD:
+                    source, target = (batch if outputs == 0 else outputs) + part, stage[A] + whole
+                else:
+                    source, target = stage[D] + whole, gradient + part
+                a, b = floats(source, last - first), floats(target, last - first)
+                for j in range(last - first):
+                    b[j] = a[j]
+        start += width
+
+
+VECTOR_KERNELS = {
+    DROPOUT: dropout,
+    BATCH_NORM: batch_norm,
+    LAYER_NORM: layer_norm,
+    ADD: join,
+    FORK: fork,
+    CONCATENATE: concatenation,
+}

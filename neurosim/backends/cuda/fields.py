@@ -25,6 +25,7 @@ class Kind(IntEnum):
     FORK = auto()  # where a skip begins: moves no data, adds two gradients
     JOIN = auto()  # where a skip ends
     COMBINE = auto()  # units that each make one number of several
+    PART = auto()  # puts the outputs of a branch beside those of others
 
 
 class Field(IntEnum):
@@ -68,7 +69,8 @@ class Field(IntEnum):
     RUNNING_MEAN = auto()  # offset behind the parameters
     RUNNING_VARIANCE = auto()
     SKIP = auto()  # of a join: offset of what it adds, NONE for the batch itself; of a fork: the gradient it adds
-    SKIP_BEHIND = auto()  # the projection, which also receives a join's gradient
+    SKIP_BEHIND = auto()  # the last stage of a shortcut, which also receives a join's gradient
+    FIRST_CHANNEL = auto()  # of a part: where its channels, MAP_CHANNELS of them, begin among those that go out
     GATE = auto()  # number among the network's gates
     LEARNED = auto()  # offset in the parameters of what the activation learns; from here on, NONE if it learns nothing
     LEARNED_NAMES = auto()  # how many parameters that are
@@ -143,6 +145,8 @@ class Phase(IntEnum):
     JOIN_FORWARD = auto()
     JOIN_BACKWARD = auto()
     FORK_BACKWARD = auto()
+    PART_FORWARD = auto()
+    PART_BACKWARD = auto()
     CONVOLVE = auto()
     CONVOLVE_BACKWARD = auto()
     CONVOLVE_PARTS = auto()

@@ -1,9 +1,10 @@
 """A network as the table of numbers that the CUDA kernels step through, and a step as a list of phases.
 
 Each row is a stage: a layer with its activation and the dropout that directly follows it; a dropout layer that follows
-no activation; the fork and the join of a residual layer (flatten moves no data and needs none). Entries are sizes,
-flags and offsets (see `fields`): into the flat vector of parameters, followed by the running statistics, and into one
-work space for the intermediate results of a batch. `layout` creates the table.
+no activation; the fork and the join of a residual layer, or the forks and the parts of a concatenation (flatten moves
+no data and needs none). Entries are sizes, flags and offsets (see `fields`): into the flat vector of parameters,
+followed by the running statistics, and into one work space for the intermediate results of a batch. `layout` creates
+the table.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _FORWARD = {
     Kind.LAYER_NORM: Phase.NORMALIZE,
     Kind.ALONE: Phase.ACTIVATE,
     Kind.JOIN: Phase.JOIN_FORWARD,
+    Kind.PART: Phase.PART_FORWARD,
     Kind.COMBINE: Phase.COMBINE_FORWARD,
 }
 _BACKWARD = {
@@ -42,6 +44,7 @@ _BACKWARD = {
     Kind.ALONE: Phase.ACTIVATE_BACKWARD,
     Kind.FORK: Phase.FORK_BACKWARD,
     Kind.JOIN: Phase.JOIN_BACKWARD,
+    Kind.PART: Phase.PART_BACKWARD,
     Kind.COMBINE: Phase.COMBINE_BACKWARD,
 }
 _LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.BATCH_NORM, Kind.LAYER_NORM})

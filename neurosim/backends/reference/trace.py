@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -73,11 +73,23 @@ class Trace:
         self.outputs[layer.name] = self.passes[type(layer)].forward(layer, x, self)
         return self.outputs[layer.name]
 
+    def forward_all(self, layers: Sequence[Layer], x: Array) -> Array:
+        """Outputs of layers that follow each other; the inputs where there are none."""
+        for layer in layers:
+            x = self.forward(layer, x)
+        return x
+
     def backward(self, layer: Layer, d: Array) -> Array:
         """Gradient with respect to the inputs, from that with respect to the outputs."""
         self.received[layer.name] = d
         self.sent[layer.name] = self.passes[type(layer)].backward(layer, d, self)
         return self.sent[layer.name]
+
+    def backward_all(self, layers: Sequence[Layer], d: Array) -> Array:
+        """Gradient with respect to the inputs of layers that follow each other."""
+        for layer in reversed(layers):
+            d = self.backward(layer, d)
+        return d
 
     def skip_activation(self, layer: Layer) -> None:
         """Have the backward pass of `layer` take a gradient with respect to the weighted sums."""

@@ -18,6 +18,7 @@ from neurosim.network.layers.base import (
 )
 from neurosim.network.layers.batch_norm import BatchNorm
 from neurosim.network.layers.combination import Combination
+from neurosim.network.layers.concatenation import Concatenation
 from neurosim.network.layers.conv2d import Conv2d
 from neurosim.network.layers.dense import Dense
 from neurosim.network.layers.dropout import Dropout
@@ -41,6 +42,7 @@ __all__ = [
     "Chosen",
     "ChosenActivation",
     "Combination",
+    "Concatenation",
     "Conv2d",
     "Dense",
     "Dropout",

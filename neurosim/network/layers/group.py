@@ -18,6 +18,7 @@ class GroupSection(LayerSection, title="Group"):
     """Stands for its layers, written out one or more times."""
 
     in_network: ClassVar[bool] = False
+    holds: ClassVar[bool] = True
 
     kind: Literal["group"] = Field(description=KIND)
     repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many times the layers follow each other.")
@@ -28,9 +29,9 @@ class GroupSection(LayerSection, title="Group"):
         build_layers(self.layers, stack)
 
     @property
-    def inside(self) -> Sequence[LayerSection]:
+    def chains(self) -> Mapping[str, Sequence[LayerSection]]:
         """The layers that it holds."""
-        return self.layers
+        return {"layers": self.layers}
 
     @property
     def times(self) -> int:

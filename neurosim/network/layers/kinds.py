@@ -9,6 +9,7 @@ from pydantic import Field
 from neurosim.network.layers.activation import ActivateSection
 from neurosim.network.layers.avg_pool2d import AvgPool2dSection
 from neurosim.network.layers.batch_norm import BatchNormSection
+from neurosim.network.layers.concatenation import ConcatenationSection
 from neurosim.network.layers.conv2d import Conv2dSection
 from neurosim.network.layers.dense import DenseSection
 from neurosim.network.layers.dropout import DropoutSection
@@ -37,10 +38,11 @@ AnyLayer = Annotated[
     | DropoutSection
     | FlattenSection
     | ResidualSection
+    | ConcatenationSection
     | GroupSection,
     Field(discriminator="kind"),
 ]
-for _holder in (ResidualSection, GroupSection):
+for _holder in (ResidualSection, ConcatenationSection, GroupSection):
     _holder.model_rebuild(_types_namespace={"AnyLayer": AnyLayer})
 
 SECTIONS: dict[str, type[LayerSection]] = {

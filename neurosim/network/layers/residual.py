@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -32,6 +32,8 @@ Projection = tuple[Chosen[Any], Chosen[Initializer]]
 class ResidualSection(LayerSection, title="Residual"):
     """Layers with a skip around them: what comes in is added to what comes out."""
 
+    holds: ClassVar[bool] = True
+
     kind: Literal["residual"] = Field(description=KIND)
     repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many of these follow each other.")
     activation: ActivationChoice | None = choice(
@@ -44,12 +46,24 @@ class ResidualSection(LayerSection, title="Residual"):
         default=None,
     )
     layers: list[AnyLayer] = Field(min_length=1, description="The layers that the skip goes around.")
+    shortcut: list[AnyLayer] | None = Field(
+        default=None,
+        min_length=1,
+        description="Layers on the skip, such as a convolution of one cell and batch_norm; left out: none, or the "
+        "projection where the shapes differ.",
+    )
     _identity: Activation | None = PrivateAttr(default=None)
 
     def build(self, stack: Stack) -> None:
         """Put the layer and its activation on a stack; raises ShapeError where they do not fit."""
-        place = stack.place
-        with Residual.put_around(stack, (choose(self._identity), chosen_of(self.initializer))):
+        place, own = stack.place, self.shortcut
+
+        def skip() -> None:
+            build_layers(own or (), stack, "shortcut")
+            stack.place = place
+
+        projection = None if own else (choose(self._identity), chosen_of(self.initializer))
+        with Residual.put_around(stack, projection, skip if own else None):
             build_layers(self.layers, stack)
             stack.place = place
         if self.activation is not None:
@@ -63,9 +77,9 @@ class ResidualSection(LayerSection, title="Residual"):
         return completed
 
     @property
-    def inside(self) -> Sequence[LayerSection]:
-        """The layers that it holds."""
-        return self.layers
+    def chains(self) -> Mapping[str, Sequence[LayerSection]]:
+        """The layers on the skip and those that it goes around."""
+        return {**({"shortcut": self.shortcut} if self.shortcut else {}), "layers": self.layers}
 
     @property
     def times(self) -> int:
@@ -75,7 +89,13 @@ class ResidualSection(LayerSection, title="Residual"):
     @property
     def drawn_for(self) -> str | None:
         """Name of the activation whose usual initializer draws the projection; None where that is not left open."""
-        return IDENTITY if self.init is None else None
+        return IDENTITY if self.init is None and self.shortcut is None else None
+
+    @classmethod
+    def faults_of(cls, table: Mapping[str, Any], inputs: int | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Initial values of a projection in whose place there are layers."""
+        if table.get("shortcut") is not None and table.get("init") is not None:
+            yield ("init",), "it is for the projection, and shortcut has layers in its place; give their init there"
 
     @classmethod
     def layers_of(cls, table: Mapping[str, Any]) -> int:
@@ -85,24 +105,26 @@ class ResidualSection(LayerSection, title="Residual"):
 
 @dataclass(frozen=True)
 class Residual(SameShape):
-    """Layers with a skip around them: ``a = layers(x) + x``, or ``layers(x) + projection(x)``.
+    """Layers with a skip around them: ``a = layers(x) + x``, or ``layers(x) + shortcut(x)``.
 
-    The projection, a dense layer or a convolution with a kernel of one cell, both without bias, is
-    there where the shape that leaves the layers is not the one that enters them (He et al. 2016,
-    arXiv:1512.03385, equations 1 and 2).
+    Where a scenario has no layers for the shortcut, and the shape that leaves `layers` is not the one that
+    enters them, it is a projection: a dense layer or a convolution with a kernel of one cell, both without
+    bias (He et al. 2016, arXiv:1512.03385, equations 1 and 2). Else it is empty.
     """
 
     kind: ClassVar[str] = "residual"
     layers: tuple[Layer, ...]
-    projection: Dense | Conv2d | None
+    shortcut: tuple[Layer, ...]
 
     @classmethod
     @contextmanager
-    def put_around(cls, stack: Stack, projection: Projection | None = None) -> Iterator[None]:
+    def put_around(
+        cls, stack: Stack, projection: Projection | None = None, shortcut: Callable[[], None] | None = None
+    ) -> Iterator[None]:
         """Put such a layer around the layers that are put on the stack inside the ``with``.
 
-        `projection` is for where the shapes differ; without it they must be the same. Raises ShapeError where
-        they do not fit.
+        `projection` is for where the shapes differ; without it they must be the same. `shortcut` puts layers for
+        the skip on the stack. Raises ShapeError where they do not fit.
         """
         name, before = stack.name, stack.shape
         stack.begin_inside()
@@ -113,7 +135,10 @@ class Residual(SameShape):
             layers = stack.end_inside()
         if not layers:
             raise ShapeError(f"network.{name} (residual) has no layers inside")
-        skip = None if after == before else _projection(stack, layers, projection)
+        if shortcut is not None:
+            skip = _own_shortcut(stack, after, shortcut)
+        else:
+            skip = () if after == before else (_projection(stack, layers, projection),)
         stack.add(cls(name, before, layers, skip))
 
     @property
@@ -123,18 +148,46 @@ class Residual(SameShape):
 
     @property
     def branches(self) -> tuple[tuple[Layer, ...], ...]:
-        """The layers, and the projection."""
-        return (self.layers,) if self.projection is None else (self.layers, (self.projection,))
+        """The layers, and those of the shortcut."""
+        return (self.layers, self.shortcut) if self.shortcut else (self.layers,)
+
+    @property
+    def is_projected(self) -> bool:
+        """Whether the shortcut is a projection that stands in no scenario."""
+        return any(layer.name == f"{self.name}.projection" for layer in self.shortcut)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What its layers and the projection learn."""
+        """What its layers and the shortcut learn."""
         return tuple(parameter for part in self.parts for parameter in part.parameters)
 
     @property
     def stride(self) -> Pair:
         """Steps in the map that goes in from one cell to the next of the map that comes out."""
         return _stride(self.layers)
+
+
+def _own_shortcut(stack: Stack, after: Shape, put: Callable[[], None]) -> tuple[Layer, ...]:
+    """The layers of a shortcut that must lead to the shape `after`."""
+    name = stack.name
+    stack.begin_inside("shortcut")
+    try:
+        put()
+        skip = stack.shape
+    finally:
+        layers = stack.end_inside()
+    if skip != after:
+        raise ShapeError(
+            f"network.{name} (residual): {show_shape(after)} comes out of its layers and {show_shape(skip)} out of its "
+            "shortcut; only equal shapes can be added"
+        )
+    if len(after) != len(stack.shape):
+        raise ShapeError(
+            f"network.{name} (residual): its branches make {show_shape(after)} of {show_shape(stack.shape)}; maps have "
+            "to stay maps inside",
+            'put "flatten" or "global_avg_pool2d" behind it',
+        )
+    return layers
 
 
 def _projection(stack: Stack, layers: tuple[Layer, ...], chosen: Projection | None) -> Dense | Conv2d:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import PrivateAttr
@@ -42,6 +42,8 @@ class LayerSection(Section, ABC):
         Whether it is a layer of the network, not only a way to write others.
     width_key : str
         Of a layer with weights the key that says how many outputs have weights of their own; else empty.
+    holds : bool
+        Whether it holds other layers.
     """
 
     rows: ClassVar[Literal["map", "vector", "either"]] = "either"
@@ -51,6 +53,7 @@ class LayerSection(Section, ABC):
     may_be_output: ClassVar[bool] = True
     in_network: ClassVar[bool] = True
     width_key: ClassVar[str] = ""
+    holds: ClassVar[bool] = False
 
     kind: str
     _usual_init: Choice | None = PrivateAttr(default=None)
@@ -60,9 +63,14 @@ class LayerSection(Section, ABC):
         """Put the layer on a stack; raises ShapeError where it does not fit."""
 
     @property
+    def chains(self) -> Mapping[str, Sequence[LayerSection]]:
+        """The layers that it holds, in chains that are each given what comes in; by the key path of each."""
+        return {}
+
+    @property
     def inside(self) -> Sequence[LayerSection]:
-        """The layers that it holds."""
-        return ()
+        """All layers that it holds."""
+        return [layer for chain in self.chains.values() for layer in chain]
 
     @property
     def times(self) -> int:
@@ -103,8 +111,7 @@ class LayerSection(Section, ABC):
             usual = completed_choice(Choice(name=registry.initializers.spelling(entry)), registry.initializers)
             if not self.starts_given:
                 update["init"] = usual
-        if self.inside:
-            update["layers"] = [section.completed(registry) for section in self.inside]
+        update |= self._inside_made(lambda section: section.completed(registry))
         completed = self.model_copy(update=update)
         completed._usual_init = usual
         return completed
@@ -112,9 +119,20 @@ class LayerSection(Section, ABC):
     def without_start_values(self) -> Self:
         """The table of a trained layer, which says nothing of how its weights began."""
         update: dict[str, Any] = {"init": None} if "init" in type(self).model_fields else {}
-        if self.inside:
-            update["layers"] = [section.without_start_values() for section in self.inside]
+        update |= self._inside_made(lambda section: section.without_start_values())
         return self.model_copy(update=update)
+
+    def _inside_made(self, make: Callable[[LayerSection], LayerSection]) -> dict[str, Any]:
+        """The values of the keys that hold layers, with what is made of each of these."""
+        made: dict[str, Any] = {}
+        for path, chain in self.chains.items():
+            key, _, place = path.partition(".")
+            changed = [make(section) for section in chain]
+            if place:
+                made.setdefault(key, []).append(changed)
+            else:
+                made[key] = changed
+        return made
 
     # These read tables as they stand in a file, where values may be of the wrong type.
 
@@ -127,6 +145,11 @@ class LayerSection(Section, ABC):
     def faults_of(cls, table: Mapping[str, Any], inputs: int | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Values that do not go together: the key path in the table, and what is wrong."""
         return iter(())
+
+    @classmethod
+    def joined(cls, widths: Sequence[int | None]) -> int | None:
+        """Numbers in a row that goes out, from those of each chain of layers that it holds."""
+        return widths[-1] if widths else None
 
     @classmethod
     def layers_of(cls, table: Mapping[str, Any]) -> int:
@@ -191,13 +214,13 @@ def walk_sections(sections: Iterable[LayerSection]) -> Iterator[LayerSection]:
         yield from walk_sections(section.inside)
 
 
-def build_layers(sections: Sequence[LayerSection], stack: Stack) -> None:
-    """Put the layers of a table on a stack, one on top of the other; the table is where the stack's place is."""
+def build_layers(sections: Sequence[LayerSection], stack: Stack, key: str = "layers") -> None:
+    """Put the layers that a table has under a key on a stack; the table is where the stack's place is."""
     path, copies = stack.place.path, stack.place.copies
     for index, section in enumerate(sections):
         for copy in range(1, section.times + 1):
             counted = (f"{'in it ' if copies else ''}copy {copy} of {section.times}",) if section.times > 1 else ()
-            stack.go_to(Place(path=f"{path}.layers.{index}", copies=(*copies, *counted)))
+            stack.go_to(Place(path=f"{path}.{key}.{index}", copies=(*copies, *counted)))
             section.build(stack)
 
 

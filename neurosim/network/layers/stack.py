@@ -87,9 +87,9 @@ class Stack:
         self._masks += 1
         return self._masks - 1
 
-    def begin_inside(self) -> None:
-        """Have the next layer hold the layers that follow, until `end_inside`."""
-        self._levels.append(_Level(f"{self.name}.layers", self.shape))
+    def begin_inside(self, key: str = "layers") -> None:
+        """Have the next layer hold the layers that follow, until `end_inside`; `key` is what it calls them."""
+        self._levels.append(_Level(f"{self.name}.{key}", self.shape))
 
     def end_inside(self) -> tuple[Layer, ...]:
         """The layers since `begin_inside`."""

@@ -93,9 +93,11 @@ const KINDS = {
   },
   residual(layer, row, values) {
     const inner = chain(layer.layers, row, values, null);
-    const skipped = layer.projection ? KINDS.dense(layer.projection, row, values) : row;
+    const skipped = chain(layer.shortcut, row, values, null);
     return inner.map((x, k) => x + skipped[k]);
   },
+  concatenation: (layer, row, values) =>
+    Float64Array.from(layer.branches.flatMap((branch) => [...chain(branch, row, values, null)])),
 };
 
 // Of each part of a row one number, which the formula makes one of, from left to right.

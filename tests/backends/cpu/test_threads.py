@@ -6,6 +6,7 @@ import support
 from support import (
     Activation,
     BatchNorm,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -53,6 +54,33 @@ KINDS = {
     "activation softmax": (64, [Dense(128), Activation("softmax"), Dense(10), Activation("softmax")]),
     "residual": (64, [Dense(128, "relu"), Residual((BatchNorm(), Dense(128, "relu"))), Dense(10, "softmax")]),
     "residual, projection": (64, [Residual((Dense(96, "relu"), Dropout(0.3), Dense(80))), Dense(10, "softmax")]),
+    "shortcut": (
+        64,
+        [
+            Dense(96),
+            Residual((Activation("relu"),), (BatchNorm(), Dense(96, "tanh"))),
+            Residual((Dense(130, "relu"), Dense(70)), (LayerNorm(), Dense(70), BatchNorm(), Dropout(0.2))),
+            Dense(10, "softmax"),
+        ],
+    ),
+    "concatenation": (
+        64,
+        [
+            Concatenation(((Dense(66, "relu"), BatchNorm()), (), (Activation("tanh"), Dropout(0.2)), (LayerNorm(),))),
+            Concatenation(((Dense(40), Activation("softmax")), (BatchNorm(),), (Dense(70, "relu"),))),
+            BatchNorm(),
+            Dense(10, "softmax"),
+        ],
+    ),
+    "concatenation on a map": (
+        SHAPE,
+        [
+            CONV,
+            Concatenation(((Conv2d(7, padding="same"), BatchNorm()), (), (Pool("avg", (3, 3), (1, 1), "same"),))),
+            Residual((Conv2d(9, (1, 1)), BatchNorm()), (Conv2d(9, (1, 1), "relu"), BatchNorm())),
+            *LAST,
+        ],
+    ),
     "residual on a map": (
         SHAPE,
         [CONV, Residual((Conv2d(20, padding="same"), BatchNorm(), Activation("relu"))), Pool("max"), *LAST],

@@ -8,7 +8,19 @@ from dataclasses import replace
 
 import pytest
 import support
-from support import Activation, BatchNorm, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool, LayerNorm, Pool, Residual
+from support import (
+    Activation,
+    BatchNorm,
+    Concatenation,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    LayerNorm,
+    Pool,
+    Residual,
+)
 
 from neurosim.backends.cuda import fields, strategy
 from neurosim.backends.cuda.backend import CudaBackend
@@ -61,6 +73,7 @@ MAPS = {
         [
             Residual((Conv2d(2, (2, 2), "tanh", padding="same"), BatchNorm())),
             Residual((Conv2d(1, (2, 2), stride=(2, 2), padding="same"),)),
+            Concatenation(((), (BatchNorm(), Conv2d(1, (1, 1), "tanh")))),
             Flatten(),
             Dense(2),
         ],
@@ -81,7 +94,7 @@ VECTORS = {
             Residual((Dropout(0.3), Dense(3, "tanh"))),
             Dense(4, "softmax"),
             Residual((Dropout(0.2), Residual((BatchNorm(), Dense(4, "tanh"), Dropout(0.1))), LayerNorm())),
-            Residual((Dense(2, l2=0.1),)),
+            Residual((Dense(2, l2=0.1),), (Dense(2, "tanh"), BatchNorm())),
         ],
         "mse",
         {"clip_norm": 0.2},

@@ -94,6 +94,8 @@ class Stages:
         self.table: list[Stage] = []
         self.places: dict[str, int] = {}
         self.before: Stage | None = None
+        # Stages that are in no table, each with the one in it that has the same outputs.
+        self.stand_ins: list[tuple[Stage, Stage]] = []
         self.keep: list[NDArray[Any]] = []
         self.groups = -(-capacity // GROUP)
         self.scratch = 0
@@ -175,6 +177,7 @@ class Stages:
 
     def note_place(self, layer: Layer, stage: Stage | None) -> None:
         """Record the stage whose outputs are those of a layer."""
+        stage = next((meant for stand_in, meant in self.stand_ins if stand_in is stage), stage)
         self.places[layer.name] = next((k for k, known in enumerate(self.table) if known is stage), -1)
 
     def learns(

@@ -1,8 +1,8 @@
 """The phases of layers other than dense ones and dropout: residual layers, activations, and calls to the other files.
 
 A residual layer is a fork, the stages inside, and a join that adds the skip's output. In the backward pass the join's
-gradient goes both ways: through the stages inside, and along the skip, through a projection if there is one. The fork
-adds the two.
+gradient goes both ways: through the stages inside, and along the skip, through a shortcut if there is one. The fork
+adds the two. The branches of a concatenation have forks likewise, and each ends with a part of the output.
 
 A network is compiled with only what it needs: without this file if it has only dense layers and dropout, without those
 of maps or normalizations if it has none.
@@ -23,18 +23,24 @@ from neurosim.backends.cuda.kernels.common import (
     BATCH_NORM,
     BEHIND,
     CHANNEL_PARTS,
+    CHANNELS,
     COMBINE_BACKWARD,
     COMBINE_FORWARD,
     CONVOLUTION,
     CONVOLVE,
+    FIRST_CHANNEL,
     FORK_BACKWARD,
+    INPUTS,
     JOIN_BACKWARD,
     JOIN_FORWARD,
     KIND,
     LAYER_NORM,
     LEARNED,
     LEARNED_PARTS,
+    MAP_CHANNELS,
     OUT,
+    PART_BACKWARD,
+    PART_FORWARD,
     SKIP,
     SKIP_BEHIND,
     UNITS,
@@ -65,6 +71,10 @@ def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
         join_backward(net, s, rows, first, team)
     elif kind == FORK_BACKWARD:
         fork_backward(net, s, rows, first, team)
+    elif kind == PART_FORWARD:
+        part_forward(net, data, s, rows, first, team)
+    elif kind == PART_BACKWARD:
+        part_backward(net, s, rows, first, team)
     elif kind in (COMBINE_FORWARD, COMBINE_BACKWARD):
         run_gate_phase(kind, net, data, s, rows, first, team)
     elif kind >= CHANNEL_PARTS:
@@ -120,16 +130,16 @@ def join_forward(net, data, s, rows, first, team):
 
 @inner
 def join_backward(net, s, rows, first, team):
-    """Pass the gradient of a join to the stages inside and to the projection, if these learn."""
+    """Pass the gradient of a join to the stages inside and to those of the shortcut, if these learn."""
     stages, _, _, work, _ = net
-    units, behind, projection = stages[s, UNITS], stages[s, BEHIND], stages[s, SKIP_BEHIND]
+    units, behind, shortcut = stages[s, UNITS], stages[s, BEHIND], stages[s, SKIP_BEHIND]
     for e in range(first_of(team), rows * units, stride_of(team)):
         row, unit = split(e, units)
         d = work[stages[s, D] + e]
         if behind >= 0:
             keep_gradient(net, behind, row, first, unit, d)
-        if projection >= 0:
-            keep_gradient(net, projection, row, first, unit, d)
+        if shortcut >= 0:
+            keep_gradient(net, shortcut, row, first, unit, d)
 
 
 @inner
@@ -141,3 +151,31 @@ def fork_backward(net, s, rows, first, team):
         row, unit = split(e, units)
         d = work[stages[s, D] + e] + work[stages[s, SKIP] + e]
         keep_gradient(net, stages[s, BEHIND], row, first, unit, d)
+
+
+@inner
+def place_in_whole(net, s, row, k):
+    """Where number `k` of a part is among the outputs that it is a part of, counted from the first row."""
+    stages, _, _, _, _ = net
+    cell, channel = split(k, stages[s, MAP_CHANNELS])
+    return row * stages[s, UNITS] + cell * stages[s, CHANNELS] + stages[s, FIRST_CHANNEL] + channel
+
+
+@inner
+def part_forward(net, data, s, rows, first, team):
+    """Put the outputs of a branch beside those of the others."""
+    stages, _, _, work, _ = net
+    inputs = stages[s, INPUTS]
+    for e in range(first_of(team), rows * inputs, stride_of(team)):
+        row, k = split(e, inputs)
+        work[stages[s, OUT] + place_in_whole(net, s, row, k)] = input_of(net, data, s, row, first, k)
+
+
+@inner
+def part_backward(net, s, rows, first, team):
+    """Pass a part of the gradient to the branch that it belongs to."""
+    stages, _, _, work, _ = net
+    inputs = stages[s, INPUTS]
+    for e in range(first_of(team), rows * inputs, stride_of(team)):
+        row, k = split(e, inputs)
+        keep_gradient(net, stages[s, BEHIND], row, first, k, work[stages[s, D] + place_in_whole(net, s, row, k)])

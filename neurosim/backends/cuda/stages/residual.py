@@ -6,31 +6,26 @@ import math
 
 from neurosim.backends.cuda.fields import NONE, Field, Kind
 from neurosim.backends.cuda.stages.base import Flow, Layout
+from neurosim.backends.cuda.stages.branches import add_branches
 from neurosim.network.layers import Residual
 
 
 def add(layout: Layout, layer: Residual, flow: Flow) -> Flow:
-    """Lay out a fork, if something before it learns, the projection, the layers inside, and a join."""
+    """Lay out a fork, if something before it learns, the shortcut, the layers inside, and a join."""
     fork = None
-    inside = skip = Flow(flow.out, NONE)
-    if flow.behind != NONE:
-        fork = layout.stage(Kind.FORK, layer.units, layer.units, flow)
-        inside = skip = layout.leave(fork, flow.out)
-    if layer.projection is not None:
-        if fork is not None:
-            # Separate space for the gradient through the projection.
-            skip = Flow(flow.out, len(layout.stages))
-            aside = layout.stage(Kind.FORK, layer.units, layer.units, Flow(flow.out))
-            layout.leave(aside, flow.out)
-            fork[Field.SKIP] = aside[Field.D]
-        skip = layout.stack([layer.projection], skip)
-    inside = layout.stack(layer.layers, inside)
+    if layer.shortcut:
+        skip, inside = add_branches(layout, layer, (layer.shortcut, layer.layers), flow)
+    else:
+        skip = inside = Flow(flow.out)
+        if flow.behind != NONE:
+            fork = layout.stage(Kind.FORK, layer.units, layer.units, flow)
+            inside = layout.leave(fork, flow.out)
+        inside = layout.stack(layer.layers, inside)
     units = math.prod(layer.output_shape)
     join = layout.stage(Kind.JOIN, units, units, inside)
-    join[Field.SKIP] = skip.out
-    if layer.projection is not None:
-        join[Field.SKIP_BEHIND] = skip.behind
+    join[Field.SKIP], join[Field.SKIP_BEHIND] = skip.out, skip.behind
     joined = layout.leave(join, layout.rows(units))
-    if fork is not None and layer.projection is None:
+    if fork is not None:
+        # Along an empty skip the gradient is that of the join itself.
         fork[Field.SKIP] = join[Field.D]
     return joined
