@@ -21,6 +21,7 @@ from neurosim.network.layers import (
     AvgPool2d,
     BatchNorm,
     Combination,
+    Concatenation,
     Conv2d,
     Dense,
     Dropout,
@@ -239,19 +240,26 @@ def _combination(writer: Writer, layer: Combination) -> None:
     writer.x = left
 
 
-def _residual(writer: Writer, layer: Residual) -> None:
+def _branches(writer: Writer, layer: Layer, branches: Sequence[Sequence[Layer]]) -> list[Tensor]:
+    """What branches put out that are given what there is so far; of maps with the channels first."""
     writer.channels_first()
-    skip, shape, turned = writer.x, writer.shape, writer.turned
-    write_layers(writer, layer.layers)
-    if turned:
+    x, shape, turned = writer.x, writer.shape, writer.turned
+    ends = []
+    for branch in branches:
+        writer.x, writer.shape, writer.turned = x, shape, turned
+        write_layers(writer, branch)
         writer.channels_first()
-    x = writer.x
-    if layer.projection is not None:
-        writer.x, writer.shape, writer.turned = skip, shape, turned
-        write_layers(writer, [layer.projection])
-        skip = writer.x
+        ends.append(writer.x)
     writer.graph.scope = layer.name
-    writer.x = writer.graph.node("Add", x, skip)
+    return ends
+
+
+def _residual(writer: Writer, layer: Residual) -> None:
+    writer.x = writer.graph.node("Add", *_branches(writer, layer, (layer.layers, layer.shortcut)))
+
+
+def _concatenation(writer: Writer, layer: Concatenation) -> None:
+    writer.x = writer.graph.joined(_branches(writer, layer, layer.chains))
 
 
 _LAYERS: dict[type[Layer], Callable[..., None]] = {
@@ -268,4 +276,5 @@ _LAYERS: dict[type[Layer], Callable[..., None]] = {
     Maxout: _combination,
     MaxPool2d: _max_pool2d,
     Residual: _residual,
+    Concatenation: _concatenation,
 }

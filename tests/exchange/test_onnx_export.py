@@ -71,6 +71,8 @@ def test_layers_of_vectors():
             {"kind": "batch_norm", "epsilon": 0.1, "momentum": 0.2},
             {"kind": "residual", "layers": inner},
             {"kind": "residual", "layers": [{"kind": "dense", "units": 5}]},
+            {"kind": "residual", "layers": [{"kind": "layer_norm"}], "shortcut": [*inner[:1], {"kind": "batch_norm"}]},
+            {"kind": "concatenation", "branches": [[], [{"kind": "dense", "units": 2}], [{"kind": "layer_norm"}]]},
             {"kind": "activation", "activation": {"name": "swish", "beta": 2.0}},
             END,
         )
@@ -100,6 +102,13 @@ def test_layers_of_maps(activation):
         [odd, {"kind": "batch_norm"}, {"kind": "layer_norm"}, alone, *pools, {"kind": "flatten"}, DIGITS],
         [{"kind": "layer_norm"}, {"kind": "residual", "layers": [{"kind": "layer_norm"}, same]}, DIGITS],
         [same, {"kind": "global_avg_pool2d"}, {"kind": "activation", "activation": "tanh"}, DIGITS],
+        [
+            same,
+            {"kind": "concatenation", "branches": [[{"kind": "batch_norm"}, same], [{"kind": "layer_norm"}, same]]},
+            {"kind": "residual", "layers": [same], "shortcut": [same, {"kind": "batch_norm"}]},
+            {"kind": "flatten"},
+            DIGITS,
+        ],
         [{"kind": "flatten"}, DIGITS],
     ):
         if layers[-2]["kind"] == "residual":
