@@ -2,8 +2,8 @@
 
 A file is received into memory, verified there and only then written, atomically: under its final name it is always
 complete, and a download that is broken off leaves nothing behind. It is never resumed but begun again, with the next
-mirror: no file has more than 10 MB, and mirrors may have compressed the same bytes in different ways, so that what one
-has sent need not be the beginning of what another one sends.
+mirror: hardly any file has more than 10 MB, and mirrors may have compressed the same bytes in different ways, so that
+what one has sent need not be the beginning of what another one sends.
 """
 
 from __future__ import annotations

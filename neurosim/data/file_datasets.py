@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from neurosim.data import (
+    DOWNLOADS,
+    cifar,
     damaged_files,
     dataset_folder,
     is_own,
@@ -19,6 +21,7 @@ from neurosim.data.arrays import FILE, read_rows
 from neurosim.data.columns import DROP, PLAIN, REFUSE, Encoding, refuse_dates
 from neurosim.data.csv_columns import read_columns
 from neurosim.data.csv_faults import ABSENT
+from neurosim.data.published import unpacked_in
 from neurosim.data.targets import MOST_AUTO_CLASSES, check_one_column, check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
 from neurosim.files.inputs import faults_in
@@ -150,6 +153,34 @@ def fashion_mnist(request, samples, test_samples):
     return images_in(request.folder, "fashion_mnist", CLOTHES, samples, test_samples)
 
 
+def cifar10(request, samples, test_samples):
+    folder = Path(request.folder)
+    refuse_damaged(folder, "cifar10")
+    archive, unpacked = stored_file(folder, cifar.ARCHIVE), unpacked_in(folder, DOWNLOADS["cifar10"].files[0])
+    try:
+        if archive is not None:
+            records = cifar.read_archive(archive)
+        elif unpacked is not None:
+            records = cifar.read_folder(unpacked)
+        else:
+            records = {}
+    except DataError as error:
+        raise DataError(error.message, error.hint and replacing(folder, "cifar10")) from error
+    if not records:
+        raise lacking(folder, "cifar10", cifar.ARCHIVE)
+    train = np.concatenate([records[name] for name in cifar.TRAINING])
+    test = records[cifar.TEST]
+    train, test = train[: chosen("samples", samples, train)], test[: chosen("test_samples", test_samples, test)]
+    return Table(
+        features=cifar.images_of(train),
+        targets=train[:, 0].astype(np.int64),
+        classes=cifar.CLASSES,
+        image_shape=(cifar.SIDE, cifar.SIDE, cifar.CHANNELS),
+        test_features=cifar.images_of(test),
+        test_targets=test[:, 0].astype(np.int64),
+    )
+
+
 def images_in(folder, name, classes, samples, test_samples):
     """The 28x28 images of the four files that MNIST and its successors consist of."""
     folder = Path(folder)
@@ -176,10 +207,15 @@ def images_and_labels(folder, name, part, classes, option, samples):
             f"{find(folder, name, file)}: label {labels[row]} in row {row}, expected 0 to {len(classes) - 1}",
             replacing(folder, name),
         )
+    count = chosen(option, samples, images)
+    return images[:count].reshape(count, 28 * 28), labels[:count].astype(np.int64)
+
+
+def chosen(option, samples, images):
+    """How many of the images an option takes."""
     if not 0 <= samples <= len(images):
         raise UsageError(f"{option} = {samples}: expected 0 to {len(images)}", "0 takes all of them.")
-    count = samples or len(images)
-    return images[:count].reshape(count, 28 * 28), labels[:count].astype(np.int64)
+    return samples or len(images)
 
 
 def refuse_damaged(folder, name):
@@ -205,11 +241,16 @@ def read(folder, name, file, shape):
 def find(folder, name, file):
     path = stored_file(folder, file)
     if path is None:
-        raise DataError(
-            f"{name}: {file} is not in {folder}",
-            f"Run  {fetching(folder, name)}  or point NEUROSIM_DATA or data_dir=... at a folder that has {name}/{file}",
-        )
+        raise lacking(folder, name, file)
     return path
+
+
+def lacking(folder, name, file):
+    """The error for a file that is not there."""
+    return DataError(
+        f"{name}: {file} is not in {folder}",
+        f"Run  {fetching(folder, name)}  or point NEUROSIM_DATA or data_dir=... at a folder that has {name}/{file}",
+    )
 
 
 def replacing(folder, name):
@@ -265,5 +306,12 @@ def neurosim_datasets():
             options=images,
             description="70,000 pieces of clothing as 28x28 images, 10,000 of them for testing",
             source="arXiv:1708.07747",
+        ),
+        Dataset(
+            "cifar10",
+            cifar10,
+            options=images,
+            description="60,000 photos of 10 classes as 32x32 images in color, 10,000 of them for testing",
+            source="Krizhevsky 2009",
         ),
     ]

@@ -15,6 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from neurosim.data.cifar import ARCHIVE as CIFAR_ARCHIVE
+from neurosim.data.cifar import LARGEST_ARCHIVE as CIFAR_LARGEST
+from neurosim.data.cifar import TEST, TRAINING
 from neurosim.data.folders import stored_file
 
 CHUNK = 1 << 16
@@ -34,17 +37,23 @@ class RemoteFile:
         Published SHA-256 of the unpacked bytes; empty where only the .gz file is known.
     payload_size : int
         Number of unpacked bytes; what is read from a mirror, and unpacked, is capped by it.
+    size : int
+        Number of bytes of the .gz file, where that is published; 0 elsewhere.
+    holds : tuple of str
+        Files in it that will do in its place, unpacked; empty where it is no archive.
     """
 
     name: str
     sha256: str
     payload_sha256: str
     payload_size: int
+    size: int = 0
+    holds: tuple[str, ...] = ()
 
     @property
     def largest_download(self) -> int:
         """No .gz file of the payload needs more bytes: deflate adds at most 5 in every 16 kB."""
-        return self.payload_size + self.payload_size // 1000 + 4096
+        return self.size or self.payload_size + self.payload_size // 1000 + 4096
 
 
 @dataclass(frozen=True)
@@ -71,9 +80,9 @@ def _like_mnist(packed: Sequence[str], payloads: Sequence[str], mirrors: Sequenc
     return Download(files, tuple(mirrors))
 
 
-# SHA-256 of the .gz files and mirrors: TensorFlow Datasets, url_checksums/mnist.txt and
-# fashion_mnist.txt; further mirrors: torchvision (MNIST) and Keras (Fashion-MNIST). The payload
-# hashes of MNIST are those of the bytes inside.
+# SHA-256 of the .gz files, sizes and mirrors: TensorFlow Datasets, url_checksums/mnist.txt, fashion_mnist.txt and
+# cifar10.txt; further mirrors: torchvision (MNIST), Keras (Fashion-MNIST) and MindSpore (CIFAR-10). The payload hashes
+# of MNIST are those of the bytes inside. The page of CIFAR-10 has the archive's MD5, c32a1d4ab5d03f1284b67883e8d87530.
 DOWNLOADS: Mapping[str, Download] = MappingProxyType(
     {
         "mnist": _like_mnist(
@@ -108,13 +117,45 @@ DOWNLOADS: Mapping[str, Download] = MappingProxyType(
                 "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
             ),
         ),
+        "cifar10": Download(
+            (
+                RemoteFile(
+                    CIFAR_ARCHIVE,
+                    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                    "",
+                    CIFAR_LARGEST,
+                    170_052_171,
+                    (*TRAINING, TEST),
+                ),
+            ),
+            (
+                "https://www.cs.toronto.edu/~kriz/",
+                "https://cave.cs.toronto.edu/kriz/",
+                "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/",
+            ),
+        ),
     }
 )
 
 
 def missing_files(name: str, folder: Path, downloads: Mapping[str, Download] = DOWNLOADS) -> list[str]:
     """Names of the files of a data set that `folder` does not have, packed or not; contents are not checked."""
-    return [file.name for file in downloads[name].files if stored_file(folder, file.name) is None]
+    return [
+        file.name
+        for file in downloads[name].files
+        if stored_file(folder, file.name) is None and unpacked_in(folder, file) is None
+    ]
+
+
+def unpacked_in(folder: Path, file: RemoteFile) -> Path | None:
+    """The folder in which an archive was unpacked: this one or one in it; None where there is none."""
+    if not file.holds:
+        return None
+    try:
+        places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    except OSError:
+        return None
+    return next((place for place in places if all((place / name).is_file() for name in file.holds)), None)
 
 
 def damaged_files(name: str, folder: Path, downloads: Mapping[str, Download] = DOWNLOADS) -> list[str]:

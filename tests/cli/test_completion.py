@@ -95,7 +95,7 @@ def test_names_that_a_key_can_be(place):
 
 def test_other_names(place):
     assert "scenarios" in offered("list ")
-    assert list(offered("data fetch ")) == ["mnist", "fashion_mnist"]
+    assert list(offered("data fetch ")) == ["mnist", "fashion_mnist", "cifar10"]
     assert list(offered("plot last --only decision")) == ["decision_boundary"]
     assert "residual-50" in offered("run depth --variant ")
     assert "relu" in offered("plugins check r")

@@ -17,7 +17,7 @@ from neurosim.scenario import shipped
 
 STORED = Path(__file__).with_name("hashes.json")
 STEPS = 30
-LARGE = ("mnist", "fashion_mnist")
+LARGE = ("cifar10", "mnist", "fashion_mnist")
 FEW_ROWS = 640
 
 

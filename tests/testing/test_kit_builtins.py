@@ -19,7 +19,7 @@ ITEMS = {
     "observer": "calls determinism course",
     "dataset": "load table determinism",
 }
-NEED_FILES = {"mnist", "fashion_mnist"}
+NEED_FILES = {"cifar10", "mnist", "fashion_mnist"}
 
 
 # Compiling each for a GPU takes a second. Of those that are, these stand for the others in the default run; that all
