@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,14 +18,11 @@ EPOCHS, STEPS = 20, 10
 
 
 def observer_items(record: RunObserver) -> list[Verdict]:
-    """The items of an observer: ``calls``, ``determinism``, ``course``."""
-    return in_turn(
-        {
-            "calls": lambda: _calls(record),
-            "determinism": lambda: _determinism(record),
-            "course": lambda: _course(record),
-        }
-    )
+    """The items of an observer: ``calls``, ``determinism``, ``course``; of a log, which stops no run, the first."""
+    checks: dict[str, Callable[[], Verdict]] = {"calls": lambda: _calls(record)}
+    if not record.log:
+        checks |= {"determinism": lambda: _determinism(record), "course": lambda: _course(record)}
+    return in_turn(checks)
 
 
 class _Measures(dict[str, Any]):
@@ -51,26 +48,29 @@ def _parameters() -> Mapping[str, Any]:
     return MappingProxyType(arrays)
 
 
-def _tell(record: RunObserver, role: str, epoch: int) -> str | None:
+def _tell(record: RunObserver, role: str, epoch: int, folder: Path) -> str | None:
     """Its reason to stop after an epoch."""
     records = tuple(map(_record, range(1, epoch + 1)))
-    with being_checked(), tempfile.TemporaryDirectory() as folder:
-        progress = Progress(records, EPOCHS, epoch * STEPS, "checked", 0, Path(folder), _parameters)
+    progress = Progress(records, EPOCHS, epoch * STEPS, "checked", 0, folder, _parameters, {"optimizer.lr": 0.1})
+    with being_checked():
         return tell(record, list(record.params.values()), role, progress)
 
 
 def _reasons(record: RunObserver, epochs: Iterable[int]) -> dict[int, str]:
-    found = {epoch: _tell(record, "epoch", epoch) for epoch in epochs}
+    with tempfile.TemporaryDirectory() as folder:
+        found = {epoch: _tell(record, "epoch", epoch, Path(folder)) for epoch in epochs}
     return {epoch: reason for epoch, reason in found.items() if reason}
 
 
 def _calls(record: RunObserver) -> Verdict:
-    _tell(record, "started", 0)
-    for epoch in range(1, EPOCHS + 1):
-        _tell(record, "part", epoch - 1)
-        _tell(record, "epoch", epoch)
-    _tell(record, "ended", EPOCHS)
-    _tell(record, "left", EPOCHS)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for epochs, last in ((0, "left"), (EPOCHS, "ended")):
+            _tell(record, "started", 0, folder)
+            for epoch in range(1, epochs + 1):
+                _tell(record, "part", epoch - 1, folder)
+                _tell(record, "epoch", epoch, folder)
+            _tell(record, last, epochs, folder)
     return passed("calls", f"{', '.join(record.functions)}: called through {EPOCHS} epochs")
 
 

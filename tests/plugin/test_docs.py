@@ -244,7 +244,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_named_packages_exist():
-    for name in ("mish", "snake", "focal", "sparsemax", "lion"):
+    for name in ("mish", "snake", "focal", "sparsemax", "lion", "mlflow"):
         assert f"`neurosim-{name}`" in TUTORIAL
         assert (PAGE.parent.parent / "plugins" / f"neurosim-{name}").is_dir()
 

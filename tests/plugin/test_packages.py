@@ -23,9 +23,13 @@ RECORDS = {
     "neurosim-focal": {"losses": ["categorical_focal", "focal"]},
     "neurosim-lion": {"optimizers": ["lion"]},
     "neurosim-mish": {"activations": ["mish"]},
+    "neurosim-mlflow": {"observers": ["mlflow"]},
     "neurosim-snake": {"activations": ["snake"]},
     "neurosim-sparsemax": {"activations": ["entmax15", "sparsemax"], "losses": ["entmax15_loss", "sparsemax_loss"]},
 }
+
+# What else a package needs, and the modules that it imports besides neurosim.
+LIBRARIES = {"neurosim-mlflow": (["mlflow-skinny>=2.16"], {"mlflow", "mlflow.entities", "os", "time"})}
 
 
 def module_name(package):
@@ -78,11 +82,11 @@ def imports(path):
     ids=lambda path: path.stem,
 )
 def test_plugins_import_the_public_contract_only(path):
-    assert imports(path) <= {"neurosim", "math"}
+    assert imports(path) <= {"neurosim", "math"} | LIBRARIES.get(path.parent.name, ([], set()))[1]
     public = {
         alias.name
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and node.module == "neurosim"
         for alias in node.names
     }
     assert public <= set(neurosim.__all__)
@@ -96,7 +100,11 @@ def test_their_tests_import_the_public_contract_only(package):
 
 @pytest.mark.ci
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_a_package_gives_what_it_says_and_passes_the_kit(load, package):
+def test_a_package_gives_what_it_says_and_passes_the_kit(load, package, tmp_path, monkeypatch):
+    if package.name == "neurosim-mlflow":
+        pytest.importorskip("mlflow")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", tmp_path.as_uri())
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     registry = build_registry(builtins=False, entry_points=False, environment=False)
     registry.register(load(package))
     assert given(registry) == RECORDS[package.name]
@@ -133,7 +141,8 @@ def test_the_project_file_names_what_is_there(load, package):
     short = package.name.removeprefix("neurosim-")
     assert project["project"]["name"] == package.name
     assert project["project"]["entry-points"] == {"neurosim": {short: module}}
-    assert project["project"]["dependencies"] == [f"neurosim-edu>={__version__.rpartition('.')[0]}"]
+    others = LIBRARIES.get(package.name, ([], set()))[0]
+    assert project["project"]["dependencies"] == [f"neurosim-edu>={__version__.rpartition('.')[0]}", *others]
     assert project["project"]["license"] == "MIT"
     assert project["project"]["requires-python"] == ">=3.11"
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"] == [f"{module}.py"]
