@@ -141,7 +141,7 @@ def environment(tmp_path_factory):
     return scripts / "python"
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_a_package_installs_beside_a_checkout_that_is_not_published(packages, environment, tmp_path):
     """As the README says, without an index and so without a network."""
     for needed in ("pip", "hatchling", "editables"):

@@ -103,7 +103,7 @@ def other_cache(folder):
     kernels = folder / "kernels" / cache.fingerprint()
     kernels.mkdir(parents=True, mode=0o700)
     for path in cache.cache_folder().iterdir():
-        if not path.name.startswith("neurosim_activation_tanh"):
+        if path.is_file() and not path.name.startswith("neurosim_activation_tanh"):
             shutil.copy(path, kernels)
     return kernels
 
