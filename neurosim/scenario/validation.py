@@ -21,7 +21,7 @@ from neurosim.suggestions import unknown
 # More errors than anybody reads; each costs a search for the nearest spelling.
 _MAX_ERRORS = 200
 
-_MISSING = "missing; expected"
+_MISSING = "required, but missing"
 
 # What was expected, by the type of pydantic's error; braces are filled from its context. Our own errors say it.
 _EXPECTED = {
@@ -83,13 +83,13 @@ def _fault(detail: ErrorDetails, tree: Mapping[str, Any]) -> Fault:
     if kind == "extra_forbidden":
         return Fault(path, _unknown("key", str(path[-1]), keys_at(path[:-1], tree)))
     if kind == "missing":
-        return Fault(path, f"{_MISSING}: {meaning_of(path, tree) or 'a value'}")
+        return Fault(path, f"{_MISSING}. {meaning_of(path, tree) or 'A value is expected.'}")
     if kind == "literal_error" and path[:2] == ("plots", "pictures"):
         return Fault(path, _unknown("picture", str(value), PICTURES))
     if kind == "literal_error" and path[:2] == ("record", "quantities"):
         return Fault(path, _unknown("measure", str(value), QUANTITIES))
     if kind == "union_tag_not_found":
-        return Fault((*path, "kind"), f"missing; expected one of: {', '.join(SECTIONS)}")
+        return Fault((*path, "kind"), f"{_MISSING}; expected one of: {', '.join(SECTIONS)}")
     if kind == "union_tag_invalid":
         given = value.get("kind") if isinstance(value, Mapping) else value
         return Fault((*path, "kind"), _unknown("kind of layer", str(given), SECTIONS))

@@ -318,7 +318,7 @@ def test_a_scenario_without_it_does_not_name_it(scenario):
         ("shear = 5", "shear = 90", "augmentation.shear: expected a number of at most 60.0, not 90"),
         ("shear = 5", "sheer = 5", 'augmentation.sheer: unknown key; did you mean "shear"?'),
         ("sigma = 2.0", "sigma = 0", "augmentation.elastic.sigma: expected a number above 0, not 0"),
-        (", sigma = 2.0", "", "augmentation.elastic.sigma: missing; expected: They are smoothed with"),
+        (", sigma = 2.0", "", "augmentation.elastic.sigma: required, but missing. They are smoothed with"),
         ("{ alpha = 8.0, sigma = 2.0 }", "8", "augmentation.elastic: expected a table, not 8"),
     ],
 )

@@ -80,9 +80,9 @@ def test_five_mistakes_are_five_lines(faults):
         ("lr = 0.05", "momentum = 0.9", "s.toml:25:1: optimizer.momentum: unknown parameter of optimizer adam; "
          "it has lr, beta1, beta2, eps, weight_decay"),
         ("[training]\nepochs = 4", "",
-         "s.toml:1:1: training: missing; expected: How long and in which portions to train."),
+         "s.toml:1:1: training: required, but missing. How long and in which portions to train."),
         ("epochs = 4", "",
-         "s.toml:27:1: training.epochs: missing; expected: Passes over the training rows; 0 just looks."),
+         "s.toml:27:1: training.epochs: required, but missing. Passes over the training rows; 0 just looks."),
         ("[training]", "[trainign]\n[training]", 's.toml:27:1: trainign: unknown key; did you mean "training"?'),
         ("epochs = 4", "epochs = 4\n[expect]\ntrain_acuracy = { at_least = 1 }",
          's.toml:30:1: expect.train_acuracy: unknown measure "train_acuracy"; did you mean "train_accuracy"?'),

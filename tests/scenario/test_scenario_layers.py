@@ -79,7 +79,7 @@ def test_every_kind_comes_back(load):
         ("channels = 4", "chanels = 4",
          's.toml:22:1: network.layers.0.layers.0.layers.0.chanels: unknown key; did you mean "channels"?'),
         ("channels = 4\n", "",
-         "s.toml:20:1: network.layers.0.layers.0.layers.0.channels: missing; expected: "
+         "s.toml:20:1: network.layers.0.layers.0.layers.0.channels: required, but missing. "
          "Number of channels of the map that comes out."),
         ("channels = 4", "channels = 0",
          "s.toml:22:1: network.layers.0.layers.0.layers.0.channels: expected a number of at least 1, not 0"),
@@ -101,8 +101,8 @@ def test_every_kind_comes_back(load):
          's.toml:28:1: network.layers.0.layers.0.layers.1.kind: unknown kind of layer "batchnorm"; '
          'did you mean "batch_norm"?'),
         ('kind = "batch_norm"', "epsilon = 1",
-         "s.toml:27:1: network.layers.0.layers.0.layers.1.kind: missing; expected one of: dense, conv2d, max_pool2d, "
-         "avg_pool2d, global_avg_pool2d, batch_norm, layer_norm, activation, gated, maxout, dropout, "
+         "s.toml:27:1: network.layers.0.layers.0.layers.1.kind: required, but missing; expected one of: dense, conv2d, "
+         "max_pool2d, avg_pool2d, global_avg_pool2d, batch_norm, layer_norm, activation, gated, maxout, dropout, "
          "flatten, residual, concatenation, group"),
         ('activation = "relu"', 'activation = "rellu"',
          's.toml:18:1: network.layers.0.layers.0.activation: unknown activation "rellu"; did you mean "relu"?'),
@@ -137,7 +137,7 @@ def test_faults_of_inline_layers(faults):
         ('activation = { name = "elu", alpha = "x" }',
          's.toml:13:30: network.layers.0.activation.alpha: expected a number, not "x"'),
         ('activation = "relu"\nsize = 3', "s.toml:14:1: network.layers.0.size: unknown key; "),
-        ("", "s.toml:11:1: network.layers.0.activation: missing; expected: Function applied to each number, "
+        ("", "s.toml:11:1: network.layers.0.activation: required, but missing. Function applied to each number, "
          "or to the row."),
         ("activation = 3", "s.toml:13:1: network.layers.0.activation: expected a name or a table"),
     ],
