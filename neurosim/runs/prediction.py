@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,25 +82,9 @@ def load_model(
         raise DataError(f"{file}: no such file", likely_run(file))
     tensors, words = read_model(file, MOST_WORDS, LARGEST)
     known = registry if registry is not None else build_registry()
-    try:
-        network, plugins = _network(words, known)
-        classes, features = _names(words["classes"]), _names(words["input"]["features"])
-        _check(network, tensors, classes, features)
-        scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
-        target = words["target"]
-        targets = _names(target["names"])
-        count = 0 if classes else network.answers
-        target_scale, target_shift = (_numbers(target[key], count) for key in ("scale", "shift"))
-        _check_targets(network, classes, targets, target_scale)
-        columns = _columns(words["input"].get("columns", []), features)
-    except NeurosimError as error:
-        raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        fault = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(
-            f"{file} does not describe a network: {fault}", "It was not written by neurosim: train the network again."
-        ) from error
-    since = _changes(file, words, plugins)
+    found = described_model(file, tensors, words, known)
+    network = found.network
+    since = _changes(file, words, found.plugins)
     since.refuse(force=force)
     sgd = choose(known.optimizers.get(f"{BUILTIN}:sgd"))
     training = Training(sgd, batch_size=1, shuffle=False, epochs=1)
@@ -111,20 +95,62 @@ def load_model(
     return Model(
         file,
         network,
-        classes,
-        features,
-        scale,
-        shift,
-        targets,
-        target_scale,
-        target_shift,
+        found.classes,
+        found.features,
+        found.scale,
+        found.shift,
+        found.targets,
+        found.target_scale,
+        found.target_shift,
         ready,
         since.remark,
-        columns,
+        found.columns,
     )
 
 
-def _network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, list[Plugin]]:
+class Described(NamedTuple):
+    """What a model file says, checked: see `Model`; and the plugins that its formulas are from."""
+
+    network: Network
+    plugins: list[Plugin]
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    targets: tuple[str, ...]
+    target_scale: NDArray[np.float64]
+    target_shift: NDArray[np.float64]
+    columns: tuple[Column, ...]
+
+
+def described_model(
+    file: Path, tensors: Mapping[str, NDArray[Any]], words: Mapping[str, Any], known: Registry
+) -> Described:
+    """What the description of a model is, if the arrays are those of its network; raises as `load_model`."""
+    try:
+        network, plugins = described_network(words, known)
+        classes, features = _names(words["classes"]), _names(words["input"]["features"])
+        _check(network, tensors, classes, features)
+        scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
+        target = words["target"]
+        targets = _names(target["names"])
+        count = 0 if classes else network.answers
+        target_scale, target_shift = (_numbers(target[key], count) for key in ("scale", "shift"))
+        _check_targets(network, classes, targets, target_scale)
+        columns = _columns(words["input"].get("columns", []), features)
+        return Described(
+            network, plugins, classes, features, scale, shift, targets, target_scale, target_shift, columns
+        )
+    except NeurosimError as error:
+        raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        fault = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(
+            f"{file} does not describe a network: {fault}", "It was not written by neurosim: train the network again."
+        ) from error
+
+
+def described_network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, list[Plugin]]:
     """The network that a model file describes, and the plugins that its formulas are from.
 
     The file may come from anyone: its section is checked as a scenario's is, and built by the same code.
