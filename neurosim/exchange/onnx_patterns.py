@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurosim.exchange.onnx_chain import Chain, Graph, Table
+from neurosim.exchange.onnx_chain import Chain, Graph, State, Table
 from neurosim.exchange.onnx_graph import Node
 from neurosim.exchange.onnx_reading import place, refused
 
 
-def pattern(graph: Graph, chain: Chain, name: str, users: Sequence[Node]) -> str | None:
+def pattern(graph: Graph, chain: Chain, name: str, users: Sequence[Node], state: State) -> tuple[str, State] | None:
     """Add the activation that begins at a tensor with these readers; returns where it ends, or None."""
     if len(users) == 2:
         for inner, outer in (users, users[::-1]):
@@ -22,9 +22,9 @@ def pattern(graph: Graph, chain: Chain, name: str, users: Sequence[Node]) -> str
             if found is not None:
                 activation, end = found
                 chain.activate(activation)
-                return end
+                return end, state
     if len(users) == 1 and users[0].kind == "Split":
-        return _glu(graph, chain, users[0])
+        return _glu(graph, chain, users[0], state)
     return None
 
 
@@ -81,18 +81,24 @@ def _gelu(graph: Graph, name: str, inner: Node, outer: Node) -> tuple[str, str] 
     return ("gelu", end) if halves == 1 else None
 
 
-def _glu(graph: Graph, chain: Chain, node: Node) -> str:
+def _glu(graph: Graph, chain: Chain, node: Node, state: State) -> tuple[str, State]:
     """``u * sigmoid(v)`` of the two halves of a row."""
     halves = node.outputs
     sigmoid = graph.only(halves[1], "Sigmoid") if len(halves) == 2 else None
     product = graph.only(halves[0], "Mul") if len(halves) == 2 else None
     alike = len(node.inputs) == 1 or (sizes := graph.arrays.get(node.inputs[1])) is None or len({*sizes.ravel()}) == 1
     fits = sigmoid is not None and product is not None and _product(product, halves[0], sigmoid.outputs[0])
-    if not fits or not alike or node.attributes.get("axis", 0) not in (1, -1):
+    if (
+        not fits
+        or not alike
+        or state.layout != "vector"
+        or state.size % 2
+        or node.attributes.get("axis", 0) not in (1, -1)
+    ):
         raise refused(f"{place(node)} takes rows apart in a way that is not understood")
     assert product is not None
     chain.add("gated", {"gate": "glu"})
-    return product.outputs[0]
+    return product.outputs[0], state.vector(state.size // 2)
 
 
 def sizes(graph: Graph, node: Node, shape: list[int | None]) -> None:

@@ -141,23 +141,24 @@ class _Reader:
         graph = self._model.graph
         self._check_whole(graph)
         for tensor in graph.initializer:
-            self._define(tensor.name, "weights")
-            self._arrays[tensor.name] = self._array(tensor, f"the weights {shown(tensor.name)}")
-        inputs = [entry for entry in graph.input if entry.name not in self._arrays]
+            name = _text(tensor.name)
+            self._define(name, "weights")
+            self._arrays[name] = self._array(tensor, f"the weights {shown(name)}")
+        inputs = [entry for entry in graph.input if _text(entry.name) not in self._arrays]
         if len(inputs) != 1:
             raise refused(f"it has {len(inputs)} inputs, and needs exactly one")
         (given,) = inputs
-        self._define(given.name, "inputs")
+        self._define(_text(given.name), "inputs")
         rows, shape = _input_shape(given)
         nodes = [node for number, entry in enumerate(graph.node, 1) if (node := self._node(entry, number)) is not None]
-        outputs = tuple(entry.name for entry in graph.output)
+        outputs = tuple(_text(entry.name) for entry in graph.output)
         if not outputs or len(set(outputs)) != len(outputs) or len(outputs) > 2:
             raise refused(f"it has {len(outputs)} outputs, and needs one")
         for name in outputs:
             if name not in self._known:
                 raise refused(f"nothing puts out {shown(name)}, which is an output")
-        facts = {entry.key: entry.value for entry in self._model.metadata_props}
-        return Read(given.name, shape, rows, _needed(nodes, outputs), self._arrays, outputs, facts)
+        facts = {_text(entry.key): _text(entry.value) for entry in self._model.metadata_props}
+        return Read(_text(given.name), shape, rows, _needed(nodes, outputs), self._arrays, outputs, facts)
 
     def _check_whole(self, graph: Any) -> None:
         versions = [entry.version for entry in self._model.opset_import if entry.domain in ("", "ai.onnx")]
@@ -203,17 +204,22 @@ class _Reader:
 
     def _node(self, entry: Any, number: int) -> Node | None:
         """A node; None for one that only holds numbers."""
-        kind = entry.op_type if entry.domain in ("", "ai.onnx") else f"{entry.domain}.{entry.op_type}"
-        node = Node(kind, entry.name or f"number {number}", tuple(entry.input), tuple(entry.output))
+        kind, domain = _text(entry.op_type), _text(entry.domain)
+        kind = kind if domain in ("", "ai.onnx") else f"{domain}.{kind}"
+        inputs, outputs = (tuple(map(_text, names)) for names in (entry.input, entry.output))
+        node = Node(kind, _text(entry.name) or f"number {number}", inputs, outputs)
         for name in node.inputs:
             if name and name not in self._known:
                 raise refused(f"{place(node)} reads {shown(name)}, which nothing before it puts out")
         for name in node.outputs:
             if name:
                 self._define(name, "tensors")
-        attributes = {attribute.name: self._attribute(attribute, node) for attribute in entry.attribute}
+        attributes = {_text(attribute.name): self._attribute(attribute, node) for attribute in entry.attribute}
         if kind == "Constant":
             self._constant(node, attributes)
+            return None
+        if len(node.outputs) == 1 and (known := self._known_already(node, attributes)) is not None:
+            self._arrays[node.outputs[0]] = known
             return None
         return Node(node.kind, node.name, node.inputs, node.outputs, attributes)
 
@@ -224,6 +230,20 @@ class _Reader:
         ((name, value),) = values
         kind = np.float32 if name.startswith("value_float") else np.int64
         self._arrays[node.outputs[0]] = value if isinstance(value, np.ndarray) else np.array(value, kind)
+
+    def _known_already(self, node: Node, attributes: Mapping[str, Any]) -> Array | None:
+        """What a node makes of an array of the file, if it is the same numbers."""
+        array = self._arrays.get(node.inputs[0]) if len(node.inputs) == 1 else None
+        if array is None:
+            return None
+        match node.kind:
+            case "Identity":
+                return array
+            case "Cast" if attributes.get("to") == FLOAT and array.dtype.kind == "f":
+                return array.astype(np.float32)
+            case "Transpose" if array.ndim == 2 and attributes.get("perm", (1, 0)) == (1, 0):
+                return array.T
+        return None
 
     def _attribute(self, attribute: Any, node: Node) -> Any:
         match attribute.type:
@@ -241,21 +261,27 @@ class _Reader:
                 return tuple(map(int, attribute.ints))
             case 8:
                 return tuple(text.decode() for text in attribute.strings)
-        raise refused(f"{place(node)} has more inside it than numbers: {shown(attribute.name)}")
+        raise refused(f"{place(node)} has more inside it than numbers: {shown(_text(attribute.name))}")
+
+
+def _text(given: str | bytes) -> str:
+    """A name; where it is not in UTF-8, protobuf gives bytes."""
+    return given if isinstance(given, str) else given.decode(errors="backslashreplace")
 
 
 def _input_shape(given: Any) -> tuple[int | None, tuple[int, ...]]:
     """Rows, if the file says how many, and the shape of one."""
     kind = given.type.tensor_type
+    name = shown(_text(given.name))
     if not given.type.HasField("tensor_type") or kind.elem_type != FLOAT:
-        raise refused(f"its input {shown(given.name)} is not of float32 numbers")
+        raise refused(f"its input {name} is not of float32 numbers")
     dims = list(kind.shape.dim)
     sizes = [size.dim_value if size.HasField("dim_value") else 0 for size in dims]
     if len(sizes) < 2:
-        raise refused(f"its input {shown(given.name)} has {len(sizes)} axes: it needs one of rows, and others")
+        raise refused(f"its input {name} has {len(sizes)} axes: it needs one of rows, and others")
     if any(size < 1 for size in sizes[1:]) or math.prod(sizes[1:]) > MOST_NUMBERS:
         raise refused(
-            f"its input {shown(given.name)} has no fixed shape besides the number of rows",
+            f"its input {name} has no fixed shape besides the number of rows",
             "Export it with a fixed size of images.",
         )
     return (sizes[0] if sizes[0] > 0 else None), tuple(sizes[1:])

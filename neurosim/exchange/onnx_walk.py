@@ -24,6 +24,8 @@ _OF_MAPS = frozenset(
 
 def layers_of(read: Read) -> tuple[Chain, State, State]:
     """The layers of a file, what goes into them, and what comes out; raises UsageError for what is not understood."""
+    if len(read.outputs) > 1:
+        raise refused(f"it has {len(read.outputs)} outputs, and needs one")
     chain, given = Chain(), _given(read)
     _, state, _ = Walker(Graph(read)).walk(chain, read.given, given)
     if state.turned:
@@ -79,8 +81,8 @@ class Walker:
                 return name, state, None
             if not users:
                 raise refused(f"{shown(name)} leads to no output")
-            if (found := pattern(graph, chain, name, users)) is not None:
-                name = found
+            if (found := pattern(graph, chain, name, users, state)) is not None:
+                name, state = found
                 continue
             if len(users) > 1:
                 name, state = self._fork(chain, name, users, state, forks)

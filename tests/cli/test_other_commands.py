@@ -39,6 +39,8 @@ def test_every_command_has_help(neurosim, command):
         ("export xor", "to what? Try: neurosim export xor --to numpy --out network.py"),
         ("export xor --to onnx", "into which file? Try: neurosim export xor --to onnx --out network.onnx"),
         ("export xor --to numpy", "into which file? Try: neurosim export xor --to numpy --out network.py"),
+        ("import", "which file, and into which folder? Try: neurosim import model.onnx --out imported"),
+        ("import a.onnx", "into which folder? Try: neurosim import a.onnx --out imported"),
         ("doctor", "which run? Try: neurosim doctor last"),
         ("report", "which run? Try: neurosim report last"),
         ("plot", "which run? Try: neurosim plot last"),
