@@ -107,11 +107,12 @@ class Chain:
         else:
             self.add("activation", {"activation": activation}, **learned)
 
-    def hold(self, kind: str, inside: Chain, settings: Mapping[str, Any] | None = None) -> None:
-        """Put a layer on top that holds others."""
+    def hold(self, kind: str, settings: Mapping[str, Any], branches: Mapping[str, Chain]) -> None:
+        """Put a layer on top that holds others, each branch under the key that its layers have."""
         number = len(self.tables)
-        self.tables.append({"kind": kind, **(settings or {}), "layers": inside.tables})
-        self.arrays |= {f"{number}.layers.{name}": array for name, array in inside.arrays.items()}
+        self.tables.append({"kind": kind, **settings})
+        for key, branch in branches.items():
+            self.arrays |= {f"{number}.{key}.{name}": array for name, array in branch.arrays.items()}
 
 
 class Graph:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from neurosim.exchange.onnx_chain import Chain, Graph, State
 from neurosim.exchange.onnx_graph import Node
@@ -110,43 +111,69 @@ class Walker:
         return left
 
     def _fork(self, chain: Chain, name: str, users: Sequence[Node], state: State, forks: int) -> tuple[str, State]:
-        """Two branches that are added up: a residual layer."""
+        """Branches that are added up, or put side by side."""
         if forks >= MOST_FORKS:
             raise refused(f"{shown(name)} forks inside more than {MOST_FORKS} other forks")
-        if len(users) != 2:
-            raise refused(f"{shown(name)} is read by {len(users)} nodes, and only forks into two are understood")
-        branches: list[tuple[Chain, State, Node]] = []
+        branches: dict[str, _Branch] = {}
+        merges: list[Node] = []
         for node in users:
-            branch = Chain()
-            if node.kind in MERGES and len(self._graph.variables(node)) > 1:
-                branches.append((branch, state, node))
-                continue
-            _, after, merge = self.walk(branch, name, state, forks + 1, node)
-            if merge is None:
-                raise refused(f"the fork at {shown(name)} does not come together again")
-            branches.append((branch, after, merge))
-        (first, one, merge), (second, other, same) = branches
-        if merge is not same or merge.kind == "Concat" or len(merge.inputs) != 2:
+            branch, end, after, merge = Chain(), name, state, node
+            if node.kind not in MERGES or len(self._graph.variables(node)) < 2:
+                end, after, found = self.walk(branch, name, state, forks + 1, node)
+                if found is None:
+                    raise refused(f"the fork at {shown(name)} does not come together again")
+                merge = found
+            branches[end] = _Branch(branch, after)
+            merges.append(merge)
+        merge = merges[0]
+        if any(other is not merge for other in merges) or sorted(branches) != sorted(merge.inputs):
             raise refused(f"the fork at {shown(name)} comes together in a way that is not understood: {place(merge)}")
-        if one != other:
-            raise refused(f"{place(merge)} adds tensors that do not lie alike")
-        main, skip = (first, second) if len(first.tables) >= len(second.tables) else (second, first)
-        if not main.tables:
-            raise refused(f"{place(merge)} adds a tensor to itself")
-        self._residual(chain, main, skip, state, one, merge)
-        return merge.outputs[0], one
+        ends = [branches[end] for end in merge.inputs]
+        after = _joined(chain, merge, ends) if merge.kind == "Concat" else _added(chain, merge, ends)
+        return merge.outputs[0], after
 
-    def _residual(self, chain: Chain, main: Chain, skip: Chain, before: State, after: State, merge: Node) -> None:
-        number = len(chain.tables)
-        chain.hold("residual", main)
-        if not skip.tables:
-            if before != after:
-                raise refused(f"{place(merge)} adds tensors of different shapes")
-            return
-        (table, *others) = skip.tables
-        weighted = not others and table["kind"] in ("conv2d", "dense")
-        fits = weighted and table["activation"] == "identity" and not table["bias"]
-        if not fits or before.shape == after.shape or table.get("kernel", [1, 1]) != [1, 1]:
-            what = "adds what layers make of the shortcut, and only a projection without a bias is understood"
-            raise refused(f"{place(merge)} {what}")
-        chain.arrays[f"{number}.projection.weight"] = skip.arrays["0.weight"]
+
+class _Branch(NamedTuple):
+    chain: Chain
+    state: State
+
+
+def _added(chain: Chain, merge: Node, branches: Sequence[_Branch]) -> State:
+    """A residual layer: the longer branch is inside it, the shorter one is its shortcut."""
+    if len(branches) != 2:
+        raise refused(f"{place(merge)} adds up {len(branches)} branches, and only two are understood")
+    if branches[0].state != branches[1].state:
+        raise refused(f"{place(merge)} adds tensors that do not lie alike")
+    main, skip = sorted((branch.chain for branch in branches), key=lambda branch: -len(branch.tables))
+    if not main.tables:
+        raise refused(f"{place(merge)} adds a tensor to itself")
+    settings = {"layers": main.tables, **({"shortcut": skip.tables} if skip.tables else {})}
+    chain.hold("residual", settings, {"layers": main, "shortcut": skip})
+    return branches[0].state
+
+
+def _joined(chain: Chain, merge: Node, branches: Sequence[_Branch]) -> State:
+    """Branches whose channels, or units, follow each other."""
+    states = [branch.state for branch in branches]
+    first = states[0]
+    last = len(first.axes)
+    axes = {"vector": (1, -1), "first": (1, -last), "last": (last, -1)}.get(first.layout, ())
+    alike = all(
+        (state.layout, state.shape[:-1], state.turned) == (first.layout, first.shape[:-1], ()) for state in states
+    )
+    if merge.attributes.get("axis") not in axes or not alike:
+        raise refused(f"{place(merge)} puts tensors together along another axis than that of the channels or units")
+    chains = [branch.chain for branch in branches]
+    tables = [branch.tables for branch in chains]
+    chain.hold(
+        "concatenation", {"branches": tables}, {f"branches.{number}": part for number, part in enumerate(chains)}
+    )
+    width = sum(state.shape[-1] for state in states)
+    if first.layout == "vector":
+        return first.vector(width)
+    height, wide, _ = first.shape
+    return (
+        first.map(height, wide, width)
+        if first.layout == "first"
+        else State((height, wide, width), "last", (height, wide, width))
+    )

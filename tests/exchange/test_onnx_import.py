@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import warnings
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -77,6 +78,25 @@ def test_formulas_of_plugins_and_gates_come_back(imported):
     layers += [{"kind": "gated", "gate": "swiglu"}, {"kind": "maxout"}, {"kind": "dense", "units": 3}]
     network = simulator("iris", {"network.layers": layers, "network.loss": "mse"}, registry=known)
     same_bits(network, imported, exact=True, known=known)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_branches_come_back(imported, bare):
+    """Shortcuts with layers and branches side by side, read from the graph alone too."""
+    conv = {"kind": "conv2d", "channels": 3, "padding": "same", "activation": "relu"}
+    one, norm = {**conv, "kernel": 1, "activation": "identity"}, {"kind": "batch_norm"}
+    inner = {"kind": "concatenation", "branches": [[conv], [], [{"kind": "max_pool2d", "size": 1}, one]]}
+    layers = [
+        {"kind": "residual", "layers": [conv, inner], "shortcut": [{**one, "channels": 9}, norm]},
+        {"kind": "flatten"},
+        {"kind": "concatenation", "branches": [[{"kind": "dense", "units": 5}], [{"kind": "dense", "units": 2}]]},
+        {"kind": "dense", "units": 10, "activation": "softmax"},
+    ]
+    network = simulator("digits", {"network.layers": layers})
+    model = onnx.load_model_from_string(onnx_files(network)[".onnx"])
+    if bare:
+        del model.metadata_props[:]
+    same_bits(network, imported, exact=not bare, content=model)
 
 
 def test_a_description_of_another_graph_counts_for_nothing(imported):
@@ -176,6 +196,7 @@ def test_cases_of_onnx(imported):
         )  # fmt: skip
         passed += 1
     assert passed == CASES
+    assert f"{CASES} of the cases" in (Path(__file__).parents[2] / "docs" / "exchange.md").read_text()
 
 
 # What is refused --------------------------------------------------------------------------------------------
@@ -207,7 +228,7 @@ KERNEL = {"k": np.ones((2, 2, 3, 3), np.float32)}
         ([FIRST, node("Mul", "a", "a")], [1, 3], EYE, "puts several tensors together"),
         ([FIRST, node("Relu", "a", output="b"), node("Tanh", "a", output="c"), node("Mul", "b", "c")], [1, 3], EYE,
          "puts several tensors together in a way that is not understood"),
-        ([FIRST, node("Relu", "a", output="b"), node("Concat", "a", "b", axis=1)], [1, 3], EYE, "is not understood"),
+        ([FIRST, node("Relu", "a", output="b"), node("Concat", "a", "b", axis=0)], [1, 3], EYE, "along another axis"),
         ([FIRST, node("Flatten", "a", axis=0)], [1, 3], EYE, "does not keep the rows apart"),
         ([node("Conv", "x", "k", pads=[0, 2, 0, 1])], IMAGES, KERNEL, "is padded by 0, 0, 2 and 1 cells"),
         ([node("Conv", "x", "k", dilations=[2, 2])], IMAGES, KERNEL, "has dilations = (2, 2)"),
