@@ -17,6 +17,7 @@ from neurosim.formulas.float32 import Translator
 from neurosim.network import layers as kinds
 from neurosim.network.layers import Penalty, Stack, choose
 from neurosim.network.layers.kinds import SECTIONS
+from neurosim.network.layers.window import edges
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin.host import build_registry
@@ -107,21 +108,26 @@ class Conv2d:
     kernel: tuple[int, int] = (3, 3)
     activation: Any = "identity"
     stride: tuple[int, int] = (1, 1)
-    padding: str = "valid"
+    padding: Any = "valid"
     bias: bool = True
     init: Any = "torch_linear"
     l1: float = 0.0
     l2: float = 0.0
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
 
 
 @dataclass(frozen=True)
 class Pool:
-    """`kind` is "max" or "avg"."""
+    """`kind` is "max", which may have a dilation, or "avg", which may count the padding."""
 
     kind: str = "max"
     size: tuple[int, int] = (2, 2)
     stride: tuple[int, int] | None = None
-    padding: str = "valid"
+    padding: Any = "valid"
+    ceil: bool = False
+    dilation: tuple[int, int] = (1, 1)
+    count_padding: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,11 +186,14 @@ def _stack(stack: Stack, layers: Sequence[Any]) -> None:
             if isinstance(layer, Dense):
                 kinds.Dense.put_on(stack, layer.units, activation, init, bias=layer.bias, penalty=penalty)
                 continue
-            how = {"stride": layer.stride, "padding": layer.padding, "bias": layer.bias, "penalty": penalty}
+            how = {"stride": layer.stride, "padding": edges(layer.padding), "bias": layer.bias, "penalty": penalty}
+            how |= {"dilation": layer.dilation, "groups": layer.groups}
             kinds.Conv2d.put_on(stack, layer.channels, layer.kernel, activation, init, **how)
         elif isinstance(layer, Pool):
             stride = None if layer.stride is None else list(layer.stride)
-            _build(stack, f"{layer.kind}_pool2d", size=list(layer.size), stride=stride, padding=layer.padding)
+            own = {"dilation": list(layer.dilation)} if layer.kind == "max" else {"count_padding": layer.count_padding}
+            own |= {"size": list(layer.size), "stride": stride, "padding": layer.padding, "ceil": layer.ceil}
+            _build(stack, f"{layer.kind}_pool2d", **own)
         elif isinstance(layer, GlobalAvgPool):
             _build(stack, "global_avg_pool2d")
         elif isinstance(layer, BatchNorm):

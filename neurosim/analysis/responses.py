@@ -48,8 +48,8 @@ class _Field:
     def through(self, window: Window) -> _Field:
         """As seen through another window."""
         top, _, left, _ = window.padding
-        sizes = zip(self.size, self.step, window.kernel, strict=True)
-        size = tuple(own + step * (kernel - 1) for own, step, kernel in sizes)
+        sizes = zip(self.size, self.step, window.reach, strict=True)
+        size = tuple(own + step * (reach - 1) for own, step, reach in sizes)
         start = tuple(own - step * pad for own, step, pad in zip(self.start, self.step, (top, left), strict=True))
         step = tuple(own * stride for own, stride in zip(self.step, window.stride, strict=True))
         return _Field((size[0], size[1]), (step[0], step[1]), (start[0], start[1]))

@@ -69,7 +69,7 @@ def filters(simulator: Simulator) -> tuple[Kernels, ...]:
             layer.name,
             parameters[layer.weight.name],
             tuple(evenly(layer.channels, 2 * MOST_INPUTS)),
-            tuple(evenly(layer.window.channels, MOST_INPUTS)),
+            tuple(evenly(layer.weight.shape[2], MOST_INPUTS)),
         )
         for layer in layers[:MOST_LAYERS]
     )

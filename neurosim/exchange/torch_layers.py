@@ -215,8 +215,14 @@ def _padding(model: Model, window: Window, value: str = "") -> str:
     top, bottom, left, right = window.padding
     if (top, left) == (bottom, right):
         return f", padding={_extent((top, left))}" if top or left else ""
-    model.forward.append(f"x = F.pad(x, ({left}, {right}, {top}, {bottom}){value})")
+    # With all that the last window reaches beyond, so that it needs no mode of its own.
+    _, below, _, beside = window.border if window.ceil else window.padding
+    model.forward.append(f"x = F.pad(x, ({left}, {beside}, {top}, {below}){value})")
     return ""
+
+
+def _dilation(window: Window) -> str:
+    return "" if window.dilation == (1, 1) else f", dilation={_extent(window.dilation)}"
 
 
 def _conv2d(model: Model, layer: Conv2d) -> None:
@@ -228,30 +234,33 @@ def _conv2d(model: Model, layer: Conv2d) -> None:
 def _convolution(model: Model, layer: Conv2d, kind: str) -> str:
     window = layer.window
     stride = "" if window.stride == (1, 1) else f", stride={_extent(window.stride)}"
-    more = f"{stride}{_padding(model, window)}{_without_bias(layer)}"
+    groups = "" if layer.groups == 1 else f", groups={layer.groups}"
+    more = f"{stride}{_padding(model, window)}{_dilation(window)}{groups}{_without_bias(layer)}"
     name = model.module(kind, f"nn.Conv2d({window.channels}, {layer.channels}, {_extent(window.kernel)}{more})")
     model.keep(f"{name}.weight", layer.weight.name, lambda weight: weight.transpose(3, 2, 0, 1))
     _weights(model, layer, name)
     return name
 
 
-def _pool(model: Model, layer: MaxPool2d | AvgPool2d, function: str, value: str, more: str) -> None:
-    window = layer.window
-    high, wide = window.kernel
+def _pool(model: Model, window: Window, function: str, value: str, more: str) -> None:
     top, bottom, left, right = window.padding
-    if more and (top, left) != (bottom, right):
-        raise refusal("PyTorch", ["an average pool that is padded on one side only"])
     stride = "" if window.stride == window.kernel else f", stride={_extent(window.stride)}"
-    padding = _padding(model, window, value)
-    model.forward.append(f"x = F.{function}(x, {_extent((high, wide))}{stride}{padding}{more if padding else ''})")
+    ceil = ", ceil_mode=True" if window.ceil and (top, left) == (bottom, right) else ""
+    arguments = f"{stride}{_padding(model, window, value)}{_dilation(window)}{ceil}{more}"
+    model.forward.append(f"x = F.{function}(x, {_extent(window.kernel)}{arguments})")
 
 
 def _max_pool2d(model: Model, layer: MaxPool2d) -> None:
-    _pool(model, layer, "max_pool2d", ', value=float("-inf")', "")
+    _pool(model, layer.window, "max_pool2d", ', value=float("-inf")', "")
 
 
 def _avg_pool2d(model: Model, layer: AvgPool2d) -> None:
-    _pool(model, layer, "avg_pool2d", "", ", count_include_pad=False")
+    window = layer.window
+    top, bottom, left, right = window.padding
+    if (top, left) != (bottom, right) and (window.ceil or not layer.counts_padding):
+        raise refusal("PyTorch", ["an average pool whose padding differs from side to side"])
+    more = ", count_include_pad=False" if any(window.padding) and not layer.counts_padding else ""
+    _pool(model, window, "avg_pool2d", "", more)
 
 
 def _global_avg_pool2d(model: Model, layer: GlobalAvgPool2d) -> None:

@@ -26,7 +26,7 @@ from neurosim.exchange.telling import (
 from neurosim.exchange.torch_layers import SHORTER, torch_model
 from neurosim.exchange.torch_losses import TorchLoss, torch_loss
 from neurosim.exchange.torch_optimizers import torch_optimizer
-from neurosim.exchange.wording import LONGEST, block, number
+from neurosim.exchange.wording import LONGEST, block, number, statement
 from neurosim.formulas.arrays import TORCH
 from neurosim.training.simulator import Simulator
 
@@ -176,6 +176,7 @@ class _Script:
         if model.masks:
             ones = ", ".join(["1"] * len(model.masks))
             masks = f", masks=({ones},)" if len(model.masks) == 1 else f", masks=({ones})"
+        inside = " " * 8
         what = "what goes into the last activation" if self.network.pair else "the outputs"
         return [
             "class Network(nn.Module):",
@@ -183,11 +184,11 @@ class _Script:
             "",
             "    def __init__(self):",
             "        super().__init__()",
-            *(f"        self.{name} = {call}" for name, call in model.modules.items()),
+            *(line for name, call in model.modules.items() for line in statement(f"self.{name} = {call}", inside)),
             "",
             f"    def forward(self, x{masks}):",
-            *(f"        {line}" for line in model.forward[:-1]),
-            f"        return {model.forward[-1].removeprefix('x = ')}",
+            *(line for text in model.forward[:-1] for line in statement(text, inside)),
+            *statement(f"return {model.forward[-1].removeprefix('x = ')}", inside),
         ]
 
     def _penalty(self) -> list[str]:

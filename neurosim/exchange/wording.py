@@ -35,6 +35,14 @@ def comment(text: str, indent: str = "") -> list[str]:
     return lines
 
 
+def statement(text: str, indent: str) -> list[str]:
+    """A line that ends with a call; too long for a line, its arguments have one of their own, as formatters do it."""
+    if len(indent) + len(text) <= LONGEST or not text.endswith(")"):
+        return [f"{indent}{text}"]
+    call, arguments = text[:-1].split("(", 1)
+    return [f"{indent}{call}(", f"{indent}    {arguments}", f"{indent})"]
+
+
 def identifier(name: str, taken: Iterable[str] = ()) -> str:
     """A name that Python allows and that is not taken, as near as possible to one of a plugin's author."""
     plain = re.sub(r"\W", "_", name, flags=re.ASCII)

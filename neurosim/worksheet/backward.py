@@ -309,9 +309,10 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
     total = float(slopes[kernel])
     own = names.slope(names.weighted(layer, index))
     if place is not None:
-        value = names.input_number(layer, (*place, c))
+        seen = (*place, layer.first_input(channel) + c)
+        value = names.input_number(layer, seen)
         term = value.value * float(errors[index])
-        symbols = f"{names.input(layer, (*place, c))}·{own} + (the other places)"
+        symbols = f"{names.input(layer, seen)}·{own} + (the other places)"
         numbers: list[Piece] = [value, "·", computed(float(errors[index])), " + ", given(total - term)]
         section.line(names.slope(parameter), symbols, numbers, total)
     else:

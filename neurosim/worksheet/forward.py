@@ -219,16 +219,18 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
     weight = names.step.trace.weights[layer.weight.name]
     cells = receptive_field(layer.window, index)
     patch = np.zeros(weight.shape[:3])
+    first = layer.first_input(channel)
     for i, j, place in cells:
         for c in range(weight.shape[2]):
-            patch[i, j, c] = names.input_number(layer, (*place, c)).value
+            patch[i, j, c] = names.input_number(layer, (*place, first + c)).value
     products = patch * weight[..., channel]
     by_channel = products.sum(axis=(0, 1))
     strongest = int(np.abs(by_channel).argmax())
     section.say(
         f"The receptive field of {names.weighted(layer, index)}: {weight.shape[0]} x {weight.shape[1]} cells of "
-        f"{weight.shape[2]} input channel{'s' * (weight.shape[2] != 1)}, multiplied cell by cell by the kernel of "
-        f"output channel {channel + 1}, and summed. Input channel {strongest + 1}, which contributes most:"
+        f"{weight.shape[2]} input channel{'s' * (weight.shape[2] != 1)}{' of its group' * (layer.groups > 1)}, "
+        f"multiplied cell by cell by the kernel of output channel {channel + 1}, and summed. Input channel "
+        f"{first + strongest + 1}, which contributes most:"
     )
     for caption, grid in (
         ("what it sees", patch[..., strongest]),
@@ -238,10 +240,10 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
         section.table((), [[Number(float(value)) for value in row] for row in grid], caption)
     z = float(names.step.sums(layer)[index])
     if weight.shape[2] <= ALL:
-        symbols = [f"sum over channel {c + 1}" for c in range(weight.shape[2])]
+        symbols = [f"sum over channel {first + c + 1}" for c in range(weight.shape[2])]
         numbers: list[list[Piece]] = [[Number(float(v), computed=c == strongest)] for c, v in enumerate(by_channel)]
     else:
-        symbols = [f"sum over channel {strongest + 1}", f"({weight.shape[2] - 1} more channels)"]
+        symbols = [f"sum over channel {first + strongest + 1}", f"({weight.shape[2] - 1} more channels)"]
         numbers = [[computed(by_channel[strongest])], [given(by_channel.sum() - by_channel[strongest])]]
     if layer.bias is not None:
         symbols.append(names.parameter(layer.bias, layer, (channel,)))
@@ -258,7 +260,10 @@ def receptive_field(window: Window, index: Index) -> list[tuple[int, int, tuple[
     found = []
     for i in range(window.kernel[0]):
         for j in range(window.kernel[1]):
-            place = (y * window.stride[0] + i - top, x * window.stride[1] + j - left)
+            place = (
+                y * window.stride[0] + i * window.dilation[0] - top,
+                x * window.stride[1] + j * window.dilation[1] - left,
+            )
             if 0 <= place[0] < height and 0 <= place[1] < width:
                 found.append((i, j, place))
     return found
@@ -277,9 +282,10 @@ def _max_pool2d(section: Section, names: Names, layer: MaxPool2d) -> None:
 def _avg_pool2d(section: Section, names: Names, layer: AvgPool2d) -> None:
     for index in names.shown[layer.name]:
         symbols, numbers = _cells(names, layer, index)
-        filled: list[Piece] = ["(", *joined([[number] for number in numbers]), f") / {len(symbols)}"]
+        count = layer.counts(0)[index[0]] * layer.counts(1)[index[1]]
+        filled: list[Piece] = ["(", *joined([[number] for number in numbers]), f") / {count}"]
         value = float(names.step.outputs(layer)[index])
-        section.line(names.output(layer, index), f"({' + '.join(symbols)}) / {len(symbols)}", filled, value)
+        section.line(names.output(layer, index), f"({' + '.join(symbols)}) / {count}", filled, value)
 
 
 def _cells(names: Names, layer: Pool2d, index: Index) -> tuple[list[str], list[Number]]:

@@ -96,7 +96,8 @@ def maps(first: Any) -> list[Any]:
         LayerNorm(),
         Residual((Conv2d(3, (1, 1), stride=(2, 1), padding="same", bias=False),)),
         Concatenation(((), (Conv2d(2, (1, 1)), BatchNorm()))),
-        Pool("avg", (2, 2), (1, 1)),
+        Pool("avg", (2, 2), (1, 1), [0, 1, 1, 0], ceil=True, count_padding=True),
+        Conv2d(10, (2, 2), groups=5, dilation=(1, 2), padding=1),
         Conv2d(18, (1, 1)),
     ]
 

@@ -72,6 +72,12 @@ def test_layers(tmp_path):
         [{"kind": "residual", "layers": [strided]}, {"kind": "avg_pool2d", "size": 3, "stride": 1, "padding": "same"},
          {"kind": "concatenation", "branches": [[{"kind": "conv2d", "channels": 2, "kernel": 1}, NORM], []]},
          {"kind": "global_avg_pool2d"}, DIGITS],
+        [{**small, "channels": 4, "kernel": 3, "padding": [2, 1], "dilation": 2},
+         {**small, "channels": 8, "groups": 4, "padding": [0, 1, 2, 0]},
+         {"kind": "max_pool2d", "size": 2, "stride": 1, "padding": 1, "dilation": 2},
+         {"kind": "max_pool2d", "padding": [0, 1, 0, 1], "ceil": True},
+         {"kind": "avg_pool2d", "size": 3, "stride": 2, "padding": 1, "ceil": True},
+         {"kind": "avg_pool2d", "size": 2, "stride": 1, "padding": [1, 0, 0, 1], "count_padding": True}, flat, DIGITS],
         **FEW,
     )  # fmt: skip
     agree(vectors + maps, "torch", tmp_path, 4, EXACT)

@@ -89,6 +89,36 @@ FAULTS = {
         ["network.layers.2 (max_pool2d)", "2 x 2", "does not fit", "the map (1, 1, 2)"],
         "fewer pools",
     ),
+    "kernel whose cells are too far apart": (
+        IMAGE,
+        [Conv2d(4, (2, 2), dilation=(2, 5))],
+        ["network.layers.0 (conv2d)", "3 x 6", "does not fit", "the map (6, 5, 2)"],
+        "smaller window",
+    ),
+    "groups that the channels coming in cannot form": (
+        IMAGE,
+        [Conv2d(6, groups=3)],
+        ["network.layers.0 (conv2d): 2 channels come in, which 3 groups cannot share equally"],
+        "a number of groups that divides 2",
+    ),
+    "groups that the channels going out cannot form": (
+        IMAGE,
+        [Conv2d(5, groups=2)],
+        ["network.layers.0 (conv2d): 5 channels go out, which 2 groups cannot share equally"],
+        "a number of groups that divides 5",
+    ),
+    "pool of nothing but padding": (
+        IMAGE,
+        [Pool("max", padding=[0, 0, 2, 0])],
+        ["network.layers.0 (max_pool2d): with this padding some windows see no cell of the map (6, 5, 2)"],
+        "half of the window",
+    ),
+    "pool that reaches around the map": (
+        (1, 5, 2),
+        [Pool("max", padding=[1, 0], dilation=(2, 1))],
+        ["network.layers.0 (max_pool2d): with this padding some windows see no cell of the map (1, 5, 2)"],
+        "half of the window",
+    ),
     "softmax of a conv": (
         IMAGE,
         [Conv2d(4, activation="softmax")],
@@ -206,6 +236,15 @@ SHAPES = [
     ([Conv2d(3, (3, 3), stride=(2, 2), padding="same")], (4, 3, 3)),
     ([Conv2d(3, (1, 1), stride=(3, 5))], (3, 2, 3)),
     ([Conv2d(3, (1, 1), stride=(9, 9), padding="same")], (1, 1, 3)),
+    ([Conv2d(3, (3, 3), padding=1)], (7, 6, 3)),
+    ([Conv2d(4, (3, 2), stride=(2, 3), padding=[2, 0], groups=2)], (5, 2, 4)),
+    ([Conv2d(3, (3, 3), stride=(2, 2), padding=[0, 1, 2, 0])], (3, 3, 3)),
+    ([Conv2d(3, (3, 2), dilation=(2, 4), padding=[1, 0])], (5, 2, 3)),
+    ([Conv2d(3, (3, 2), dilation=(3, 4), padding="same")], (7, 6, 3)),
+    ([Pool("max", ceil=True)], (4, 3, 2)),
+    ([Pool("max", (1, 3), (3, 2), ceil=True)], (3, 3, 2)),
+    ([Pool("avg", (2, 3), (3, 2), 1, ceil=True)], (3, 4, 2)),
+    ([Pool("max", (2, 2), (2, 1), 1, dilation=(3, 2))], (3, 6, 2)),
     ([Pool("max")], (3, 3, 2)),
     ([Pool("max", padding="same")], (4, 3, 2)),
     ([Pool("avg", (3, 3), (1, 2))], (5, 2, 2)),
@@ -292,10 +331,19 @@ def test_start_values_of_norms_and_convolutions():
     assert values["layers.0.weight"].std() == pytest.approx(np.sqrt(2.0 / (9 * 50)), rel=0.02)
 
 
+def test_the_fans_of_a_convolution_are_those_of_a_group():
+    """An output sees the channels of its group, and an input takes part in those of its own."""
+    (conv,) = support.network((9, 9, 8), [Conv2d(24, (3, 2), groups=4)]).layers
+    assert conv.weight.shape == (3, 2, 2, 24)
+    assert conv.fans == (6 * 2, 6 * 6)
+
+
 def test_multiply_adds():
-    """Of a convolution: each of its outputs sees every cell under the kernel."""
+    """Of a convolution: each of its outputs sees every cell under the kernel, of the channels of its group."""
     net = support.network((7, 6, 2), [Conv2d(3, (3, 2)), Flatten(), Dense(4)])
     assert [layer.multiply_adds for layer in net.layers] == [5 * 5 * 3 * 3 * 2 * 2, 0, 75 * 4]
+    net = support.network((7, 6, 4), [Conv2d(6, (3, 2), groups=2, dilation=(1, 2)), Conv2d(6, (1, 1), groups=6)])
+    assert [layer.multiply_adds for layer in net.layers] == [5 * 4 * 6 * 3 * 2 * 2, 5 * 4 * 6]
 
 
 def test_the_skip_has_the_strides_of_the_layers_it_goes_around():

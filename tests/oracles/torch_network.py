@@ -56,24 +56,26 @@ def activation(given, width):
     return LEARNING[name](width if per == "unit" else 1) if name in LEARNING else ACTIVATIONS[name]()
 
 
-def same_padding(size, kernel, stride):
+def same_padding(size, kernel, stride, dilation=1):
     """Cells before and after, so that there are size / stride outputs, rounded up; one more cell after."""
     outputs = (size + stride - 1) // stride
-    cells = max((outputs - 1) * stride + kernel - size, 0)
+    cells = max((outputs - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
     return cells // 2, cells - cells // 2
 
 
 class Padded(nn.Module):
-    """A windowed module with "same" padding for any stride: cells of `value`, then the module."""
+    """A windowed module with "same" padding for any stride, or given sides: cells of `value`, then the module."""
 
-    def __init__(self, module, kernel, stride, value=0.0):
+    def __init__(self, module, padding, *sizes, value=0.0):
         super().__init__()
-        self.module, self.kernel, self.stride, self.value = module, kernel, stride, value
+        self.module, self.padding, self.sizes, self.value = module, padding, sizes, value
 
     def forward(self, x):
-        (top, bottom), (left, right) = (
-            same_padding(size, *how) for size, *how in zip(x.shape[2:], self.kernel, self.stride, strict=True)
-        )
+        if self.padding == "same":
+            edges = [same_padding(size, *how) for size, *how in zip(x.shape[2:], *self.sizes, strict=True)]
+        else:
+            edges = self.padding[:2], self.padding[2:]
+        (top, bottom), (left, right) = edges
         return self.module(functional.pad(x, (left, right, top, bottom), value=self.value))
 
 
@@ -83,7 +85,7 @@ class MeanOfCells(nn.Module):
     def __init__(self, size, stride, padding):
         super().__init__()
         pool = nn.AvgPool2d(size, stride, divisor_override=1)
-        self.sum = Padded(pool, size, stride) if padding == "same" else pool
+        self.sum = pool if padding == "valid" else Padded(pool, padding, size, stride)
 
     def forward(self, x):
         return self.sum(x) / self.sum(torch.ones_like(x))
@@ -160,22 +162,32 @@ class LargestOfParts(nn.Module):
 
 
 def _conv(spec, channels):
+    how = {"dilation": spec.dilation, "groups": spec.groups, "bias": spec.bias}
     if spec.padding == "same" and spec.stride == (1, 1):
-        return nn.Conv2d(channels, spec.channels, spec.kernel, padding="same", bias=spec.bias)
-    conv = nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, bias=spec.bias)
-    return Padded(conv, spec.kernel, spec.stride) if spec.padding == "same" else conv
+        return nn.Conv2d(channels, spec.channels, spec.kernel, padding="same", **how)
+    if isinstance(spec.padding, int) or len(spec.padding) == 2:
+        return nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, spec.padding, **how)
+    conv = nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, **how)
+    return conv if spec.padding == "valid" else Padded(conv, spec.padding, spec.kernel, spec.stride, spec.dilation)
 
 
 def _pool(spec):
     stride = spec.stride or spec.size
     odd = all(size % 2 for size in spec.size)
-    if spec.padding == "same" and stride == (1, 1) and odd and spec.kind == "avg":
+    around = 0 if spec.padding == "valid" else spec.padding
+    if around == "same" and stride == (1, 1) and odd and spec.kind == "avg":
         around = tuple(size // 2 for size in spec.size)
-        return nn.AvgPool2d(spec.size, stride, padding=around, count_include_pad=False)
+    if isinstance(around, int) or len(around) == 2:
+        how = {"padding": around, "ceil_mode": spec.ceil}
+        if spec.kind == "avg":
+            return nn.AvgPool2d(spec.size, stride, count_include_pad=spec.count_padding, **how)
+        return nn.MaxPool2d(spec.size, stride, dilation=spec.dilation, **how)
     if spec.kind == "avg":
+        if spec.count_padding:
+            return Padded(nn.AvgPool2d(spec.size, stride), spec.padding, spec.size, stride)
         return MeanOfCells(spec.size, stride, spec.padding)
-    pool = nn.MaxPool2d(spec.size, stride)
-    return Padded(pool, spec.size, stride, -torch.inf) if spec.padding == "same" else pool
+    pool = nn.MaxPool2d(spec.size, stride, dilation=spec.dilation)
+    return Padded(pool, spec.padding, spec.size, stride, spec.dilation, value=-torch.inf)
 
 
 def _residual(spec, shape):

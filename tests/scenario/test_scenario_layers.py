@@ -48,9 +48,10 @@ def test_written_layers_come_back(load):
 
 def test_every_kind_comes_back(load):
     kinds = {
-        "conv2d": 'channels = 3\nkernel = 2\nstride = [1, 2]\npadding = "same"\ninit = "he_normal"\nbias = false',
-        "max_pool2d": 'size = [2, 1]\nstride = 1\npadding = "same"',
-        "avg_pool2d": "",
+        "conv2d": 'channels = 3\nkernel = 2\nstride = [1, 2]\ninit = "he_normal"\nbias = false'
+        "\npadding = [0, 1, 2, 0]\ndilation = [1, 2]\ngroups = 3",
+        "max_pool2d": 'size = [2, 1]\nstride = 1\npadding = "same"\ndilation = 2\nceil = true',
+        "avg_pool2d": "padding = 1\ncount_padding = true",
         "batch_norm": "momentum = 1\nepsilon = 0.5",
         "layer_norm": "epsilon = 0.25",
         "activation": 'activation = { name = "leaky_relu", alpha = 0.5 }',
@@ -95,6 +96,11 @@ def test_every_kind_comes_back(load):
          "[vertical, horizontal], not true"),
         ('padding = "same"', 'padding = "full"',
          "s.toml:24:1: network.layers.0.layers.0.layers.0.padding: expected 'valid' or 'same', not \"full\""),
+        ('padding = "same"', "padding = [1, 2, 3]",
+         's.toml:24:1: network.layers.0.layers.0.layers.0.padding: expected "valid", "same", a whole number, or a list '
+         "of two or four: [vertical, horizontal] or [top, bottom, left, right], not [1, 2, 3]"),
+        ('padding = "same"', "padding = [0, 1, -1, 0]",
+         "s.toml:24:18: network.layers.0.layers.0.layers.0.padding.2: expected a number of at least 0, not -1"),
         ("l2 = 0.5", "l2 = -0.5",
          "s.toml:25:1: network.layers.0.layers.0.layers.0.l2: expected a number of at least 0, not -0.5"),
         ('"batch_norm"', '"batchnorm"',

@@ -98,6 +98,20 @@ def geometry_of(stage):
 
 
 @compiled
+def apart_of(stage):
+    """Rows and columns from one cell under the window of a pool to the next."""
+    g = words(stage[GEOMETRY], 18)
+    return g[12], g[13]
+
+
+@compiled
+def counted_of(stage):
+    """Cells beyond the top, the bottom, the left and the right edge of a map that count in a pool of means."""
+    g = words(stage[GEOMETRY], 18)
+    return g[14], g[15], g[16], g[17]
+
+
+@compiled
 def drop_group(stage, source, out, first_row, keys, units):
     """Apply a dropout stage's mask to a range of units of a group, whose samples have rows from `first_row` on."""
     key = np.uint64(words(keys, stage[DROPOUT_INDEX] + 1)[stage[DROPOUT_INDEX]])
@@ -255,10 +269,10 @@ def max_pooling(address, group, batch, batch_rows, first_row, keys, scratch, wha
     x, a = inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP]
     chosen = share(part, parts, stage[CHANNELS])
     if what == GO_FORWARD:
-        max_pool(geometry_of(stage), x, a, chosen)
+        max_pool(geometry_of(stage), apart_of(stage), x, a, chosen)
     elif what == GO_BACK and stage[DX] != 0:
         d, dx = stage[D] + group * stage[A_GROUP], stage[DX] + group * stage[X_GROUP]
-        max_pool_backward(geometry_of(stage), x, a, d, dx, scratch, chosen)
+        max_pool_backward(geometry_of(stage), apart_of(stage), x, a, d, dx, scratch, chosen)
 
 
 @kernel_on_demand(MAP_STAGE)
@@ -267,10 +281,11 @@ def average_pooling(address, group, batch, batch_rows, first_row, keys, scratch,
     stage = words(address, FIELDS)
     chosen = share(part, parts, stage[CHANNELS])
     if what == GO_FORWARD:
-        average_pool(geometry_of(stage), inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], chosen)
+        x, a = inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP]
+        average_pool(geometry_of(stage), counted_of(stage), x, a, chosen)
     elif what == GO_BACK and stage[DX] != 0:
         d, dx = stage[D] + group * stage[A_GROUP], stage[DX] + group * stage[X_GROUP]
-        average_pool_backward(geometry_of(stage), d, dx, chosen)
+        average_pool_backward(geometry_of(stage), counted_of(stage), d, dx, chosen)
 
 
 @kernel_on_demand(MAP_STAGE)

@@ -25,6 +25,7 @@ from neurosim.backends.cpu.vectors import (
     PART,
     REGISTERS,
     VECTOR,
+    WORD,
     branches,
     broadcast,
     load,
@@ -58,6 +59,31 @@ def _sizes(tiles: dict[int, int]) -> list[tuple[int, int]]:
     ]
 
 
+def _add_lines(
+    builder: Any, sums: dict[tuple[int, int], Any], starts: list[Any], weights: Any, count: Any, channels: int
+) -> None:
+    """Add `count` adjacent lines of each position times as many groups of adjacent weights."""
+    with cgutils.for_range(builder, count) as k:
+        lines = [load(builder, offset(builder, start, LINE, k.index), VECTOR) for start in starts]
+        group = offset(builder, weights, 4 * channels, k.index)
+        numbers = (load(builder, offset(builder, group, 4, c), FLOAT) for c in range(channels))
+        _add_products(builder, sums, lines, (broadcast(builder, number) for number in numbers))
+
+
+def _begin_with(builder: Any, sums: dict[tuple[int, int], Any], bias: Any) -> None:
+    """All sums begin with the bias of their channel."""
+    for (_, c), place in sums.items():
+        number = load(builder, offset(builder, bias, 4, c), FLOAT)
+        builder.store(broadcast(builder, number), place)
+
+
+def _put_out(builder: Any, sums: dict[tuple[int, int], Any], out: Any, pitch: Any) -> None:
+    """Store the sums of each position, `pitch` bytes from one position to the next."""
+    for (p, c), place in sums.items():
+        at = offset(builder, offset(builder, out, pitch, p), LINE, c)
+        store(builder, builder.load(place), at)
+
+
 @intrinsic
 def correlation_tile(typingctx: Any, size: Any, source: Any, weight: Any, bias: Any, out: Any) -> Any:
     """`size` (positions, channels) outputs of a convolution, in one part of the lanes.
@@ -74,26 +100,50 @@ def correlation_tile(typingctx: Any, size: Any, source: Any, weight: Any, bias: 
         out, pitch = cgutils.unpack_tuple(builder, arguments[4], 2)
         for positions, channels in branches(builder, arguments[0], _sizes(TILES)):
             sums = sums_of(builder, positions, channels)
-            for (_, c), place in sums.items():
-                number = load(builder, offset(builder, arguments[3], 4, c), FLOAT)
-                builder.store(broadcast(builder, number), place)
+            _begin_with(builder, sums, arguments[3])
             with cgutils.for_range(builder, rows) as row:
                 first = offset(builder, source, line, row.index)
                 starts = [offset(builder, first, step, p) for p in range(positions)]
                 weights = offset(builder, weight, band, row.index)
-                with cgutils.for_range(builder, count) as k:
-                    lines = [load(builder, offset(builder, start, LINE, k.index), VECTOR) for start in starts]
-                    group = offset(builder, weights, 4 * channels, k.index)
-                    numbers = (load(builder, offset(builder, group, 4, c), FLOAT) for c in range(channels))
-                    _add_products(builder, sums, lines, (broadcast(builder, number) for number in numbers))
-            for (p, c), place in sums.items():
-                at = offset(builder, offset(builder, out, pitch, p), LINE, c)
-                store(builder, builder.load(place), at)
+                _add_lines(builder, sums, starts, weights, count, channels)
+            _put_out(builder, sums, out, pitch)
         return context.get_dummy_value()
 
     word = types.intp
     pair, three, four = (types.UniTuple(word, number) for number in (2, 3, 4))
     return types.void(pair, three, four, word, pair), codegen
+
+
+@intrinsic
+def spread_correlation_tile(typingctx: Any, size: Any, source: Any, weight: Any, bias: Any, out: Any) -> Any:
+    """As `correlation_tile`, with cells under the kernel that are apart from each other.
+
+    The arguments that differ are ``(source, line, tap, step)`` and ``(weight, band, rows, taps, count)``. For each of
+    `rows` rows there are `taps` times `count` lines, at ``source + row * line + p * step + t * tap``, and the weights
+    of all taps of a row are adjacent.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, line, tap, step = cgutils.unpack_tuple(builder, arguments[1], 4)
+        weight, band, rows, taps, count = cgutils.unpack_tuple(builder, arguments[2], 5)
+        out, pitch = cgutils.unpack_tuple(builder, arguments[4], 2)
+        for positions, channels in branches(builder, arguments[0], _sizes(TILES)):
+            sums = sums_of(builder, positions, channels)
+            _begin_with(builder, sums, arguments[3])
+            with cgutils.for_range(builder, rows) as row:
+                first = offset(builder, source, line, row.index)
+                of_row = offset(builder, weight, band, row.index)
+                with cgutils.for_range(builder, taps) as t:
+                    at = offset(builder, first, tap, t.index)
+                    starts = [offset(builder, at, step, p) for p in range(positions)]
+                    weights = offset(builder, of_row, builder.mul(count, ir.Constant(WORD, 4 * channels)), t.index)
+                    _add_lines(builder, sums, starts, weights, count, channels)
+            _put_out(builder, sums, out, pitch)
+        return context.get_dummy_value()
+
+    word = types.intp
+    pair, four, five = (types.UniTuple(word, number) for number in (2, 4, 5))
+    return types.void(pair, four, five, word, pair), codegen
 
 
 @intrinsic

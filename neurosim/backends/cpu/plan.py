@@ -115,7 +115,11 @@ def enter_kernels(plan: Plan) -> None:
     for stage in plan.stages:
         kind = int(stage[Field.KIND])
         # Imported only for networks that have such stages.
-        if stage[Field.MAPS]:
+        if stage[Field.SPREAD_KERNEL]:
+            from neurosim.backends.cpu.spread_stages import spread_convolution
+
+            stage[Field.KERNEL] = spread_convolution.address
+        elif stage[Field.MAPS]:
             from neurosim.backends.cpu.map_stages import MAP_KERNELS
 
             stage[Field.KERNEL] = MAP_KERNELS[kind].address

@@ -70,6 +70,7 @@ class Field(IntEnum):
     SUMS_BACKWARD = auto()
     KERNEL = auto()  # address of the kernel of this kind of stage; 0 for those that the engine does itself
     BRANCHES = auto()  # of a concatenation: address of how many there are, and of `BranchField`s of each
+    SPREAD_KERNEL = auto()  # of a convolution: it has groups, or cells under the kernel that are apart
     BITMAPS = auto()  # address of `BitmapsField`s if the stage reads the bytes of the batch by bitmaps
 
 
@@ -134,7 +135,7 @@ class LossField(IntEnum):
     HAS_BIAS, PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW,
     DROP_SCALE, BATCH, MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY,
     PACKED, PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, SUMS_FORWARD, SUMS_BACKWARD, KERNEL,
-    BRANCHES, BITMAPS,
+    BRANCHES, SPREAD_KERNEL, BITMAPS,
 ) = (int(field) for field in Field)  # fmt: skip
 (
     LOSS,

@@ -85,6 +85,10 @@ def run_map_phase(kind, net, data, s, rows, first, team, shared):
     """A phase of a convolution or a pool: from `kernels.pools` if there are any, else empty."""
 
 
+def run_spread_phase(kind, net, data, s, rows, first, team):
+    """A phase of a convolution with groups or a dilation: from `kernels.spread` if there is one, else empty."""
+
+
 def learned_parts(net, s, rows, team):
     """The phase of an activation that learns: from `kernels.learned` if there is one, else empty."""
 

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     JOIN = auto()  # where a skip ends
     COMBINE = auto()  # units that each make one number of several
     PART = auto()  # puts the outputs of a branch beside those of others
+    SPREAD_CONVOLUTION = auto()  # one with groups, or with cells under the kernel that are apart
 
 
 class Field(IntEnum):
@@ -83,6 +84,13 @@ class Field(IntEnum):
     BIAS_FIRST = auto()  # the bias again, where weighted sums begin with it; NONE where it is added at the end
     STARTS = auto()  # offset of what else weighted sums begin with: what the shift of all inputs adds
     GRADIENT_STARTS = auto()  # offset of the same for the gradients of weights
+    APART_DOWN = auto()  # of a window: rows from one cell to the next
+    APART_ACROSS = auto()  # and columns
+    OWN = auto()  # of a convolution: input channels that each output sees
+    COUNTED_TOP = auto()  # of a pool of means, from here to COUNTED_RIGHT: cells beyond each edge that count
+    COUNTED_BOTTOM = auto()
+    COUNTED_LEFT = auto()
+    COUNTED_RIGHT = auto()
 
 
 class Statistic(IntEnum):
@@ -152,6 +160,9 @@ class Phase(IntEnum):
     CONVOLVE_PARTS = auto()
     POOL_FORWARD = auto()
     POOL_BACKWARD = auto()
+    SPREAD_FORWARD = auto()
+    SPREAD_BACKWARD = auto()
+    SPREAD_PARTS = auto()
     CHANNEL_PARTS = auto()
     CHANNEL_SQUARES = auto()
     CHANNEL_STATISTICS = auto()

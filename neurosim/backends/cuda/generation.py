@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurosim.backends.cuda.stages.kinds import GATES, LAYERS, LEARNED, MAPS, NORMS, needs
+from neurosim.backends.cuda.stages.kinds import GATES, LAYERS, LEARNED, MAPS, NORMS, SPREAD, needs
 from neurosim.backends.invariants import SplitUpdate, split_part
 from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.formulas.kinds import ArgumentKind
@@ -72,6 +72,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         },
     ),
     GATES: (("gates",), {"run_gate_phase": "kind, net, data, s, rows, first, team"}),
+    SPREAD: (("spread",), {"run_spread_phase": "kind, net, data, s, rows, first, team"}),
     MAPS: (
         ("conv2d", "pools"),
         {

@@ -148,7 +148,11 @@ class PhaseLaunches:
             return out
         if kind in (Phase.GROUP_STATISTICS, Phase.GROUP_GRADIENTS):
             return rows * (units // out)
-        return rows * (int(stage[Field.INPUTS]) if kind == Phase.POOL_BACKWARD else units)
+        if kind == Phase.SPREAD_PARTS:
+            cells = int(stage[Field.KERNEL_HEIGHT] * stage[Field.KERNEL_WIDTH] * stage[Field.OWN])
+            return rows * -(-(units // out) // int(stage[Field.TERMS])) * cells * out
+        by_input = kind in (Phase.POOL_BACKWARD, Phase.SPREAD_BACKWARD)
+        return rows * (int(stage[Field.INPUTS]) if by_input else units)
 
     def outputs(self, rows: int) -> NDArray[np.float32]:
         """The outputs of the last stage for the batch at the cursor, (rows, outputs)."""

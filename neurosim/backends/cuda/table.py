@@ -32,6 +32,7 @@ _FORWARD = {
     Kind.JOIN: Phase.JOIN_FORWARD,
     Kind.PART: Phase.PART_FORWARD,
     Kind.COMBINE: Phase.COMBINE_FORWARD,
+    Kind.SPREAD_CONVOLUTION: Phase.SPREAD_FORWARD,
 }
 _BACKWARD = {
     Kind.DENSE: Phase.BACKWARD,
@@ -46,8 +47,9 @@ _BACKWARD = {
     Kind.JOIN: Phase.JOIN_BACKWARD,
     Kind.PART: Phase.PART_BACKWARD,
     Kind.COMBINE: Phase.COMBINE_BACKWARD,
+    Kind.SPREAD_CONVOLUTION: Phase.SPREAD_BACKWARD,
 }
-_LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.BATCH_NORM, Kind.LAYER_NORM})
+_LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.SPREAD_CONVOLUTION, Kind.BATCH_NORM, Kind.LAYER_NORM})
 
 
 def learns(stage: Sequence[int] | NDArray[np.int32]) -> bool:
@@ -134,6 +136,8 @@ class Table:
                 program.append((Phase.LEARNED_PARTS, s))
             if kind == Kind.CONVOLUTION:
                 program.append((Phase.CONVOLVE_PARTS, s))
+            if kind == Kind.SPREAD_CONVOLUTION:
+                program.append((Phase.SPREAD_PARTS, s))
             if kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
                 program.append((Phase.GRADIENT_PARTS, s))
             if goes_on and kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):

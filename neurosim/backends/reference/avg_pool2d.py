@@ -21,5 +21,6 @@ def backward(layer: AvgPool2d, d: Array, trace: Trace) -> Array:
 
 
 def _cells(layer: AvgPool2d) -> Array:
-    """How many cells of the map lie under the window at each place."""
-    return windows(np.ones((1, *layer.window.input_shape)), layer.window).sum(axis=(-2, -1))
+    """How many cells count at each place."""
+    down, across = (np.array(layer.counts(axis)) for axis in range(2))
+    return (down[:, None] * across)[None, :, :, None]

@@ -22,7 +22,7 @@ from neurosim.network.layers.weighted import (
     Weighted,
     learned_parameters,
 )
-from neurosim.network.layers.window import PADDING, Extent, Padding, Window, Windowed, pair
+from neurosim.network.layers.window import DILATION, PADDING, Extent, Padded, Padding, Window, Windowed, edges, pair
 from neurosim.network.sections import ActivationChoice, Choice, Number, choice
 from neurosim.plugin import Initializer, RowActivation
 
@@ -39,6 +39,16 @@ class Conv2dSection(LayerSection, title="Conv2d"):
     kernel: Extent = Field(default=3, description="Cells that one output sees, such as 3 for 3 x 3, or [3, 5].")
     stride: Extent = Field(default=1, description="Steps of the kernel, such as 2 for every other cell.")
     padding: Padding = Field(default="valid", description=PADDING)
+    dilation: Extent = Field(default=1, description=DILATION)
+    groups: int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "In how many groups the channels are divided, each seeing only its own; as many as channels come in for a "
+            "depthwise convolution."
+        ),
+    )
     activation: ActivationChoice = choice("activations", SUMS, default=ActivationChoice(name="identity"))
     init: Choice | None = choice("initializers", INIT, default=None)
     bias: bool = Field(default=True, description="Whether each channel has a bias.")
@@ -54,7 +64,9 @@ class Conv2dSection(LayerSection, title="Conv2d"):
             chosen_of(self.activation),
             chosen_of(self.initializer),
             stride=pair(self.stride),
-            padding=self.padding,
+            padding=edges(self.padding),
+            dilation=pair(self.dilation),
+            groups=self.groups,
             bias=self.bias,
             penalty=Penalty(self.l1, self.l2),
         )
@@ -69,9 +81,10 @@ class Conv2dSection(LayerSection, title="Conv2d"):
 class Conv2d(Weighted, Windowed):
     """A convolution: each output sees the cells under a kernel, with the same weights everywhere.
 
-    ``z[y, x, o] = bias[o] + sum over i, j, c of weight[i, j, c, o] * map[y * stride + i, x * stride + j, c]``
-    and ``a = f(z)``: a cross-correlation, as in all frameworks. Weight (kernel height, kernel width,
-    channels in, channels out).
+    ``z[y, x, o] = bias[o] + sum over i, j, c of weight[i, j, c, o] * map[y * stride + i * dilation, x * stride +
+    j * dilation, c]`` and ``a = f(z)``: a cross-correlation, as in all frameworks. Weight (kernel height, kernel width,
+    channels in, channels out). With groups the channels that come in and those that go out are divided among them in
+    order; a channel that goes out sees those of its own group, and the weight has only these as its channels in.
     """
 
     kind: ClassVar[str] = "conv2d"
@@ -84,6 +97,7 @@ class Conv2d(Weighted, Windowed):
     init: Chosen[Initializer]
     penalty: Penalty = NO_PENALTY
     learned: tuple[Parameter, ...] = ()
+    groups: int = 1
 
     @classmethod
     def put_on(
@@ -95,7 +109,9 @@ class Conv2d(Weighted, Windowed):
         init: Chosen[Initializer],
         *,
         stride: Pair = (1, 1),
-        padding: str = "valid",
+        padding: Padded = "valid",
+        dilation: Pair = (1, 1),
+        groups: int = 1,
         bias: bool = True,
         penalty: Penalty = NO_PENALTY,
     ) -> None:
@@ -106,11 +122,26 @@ class Conv2d(Weighted, Windowed):
                 f"network.{name} (conv2d): {activation.name} works on a whole row, not on a map",
                 'put it into an "activation" layer behind a "flatten" or "global_avg_pool2d" layer',
             )
-        window = Window.over(stack, cls.kind, kernel, stride, padding)
-        weight = stack.parameter("weight", (*kernel, window.channels, channels))
+        window = Window.over(stack, cls.kind, kernel, stride, padding, dilation=dilation)
+        for count, where in ((window.channels, "come in"), (channels, "go out")):
+            if count % groups:
+                raise ShapeError(
+                    f"network.{name} (conv2d): {count} channels {where}, which {groups} groups cannot share equally",
+                    f"choose a number of groups that divides {count}",
+                )
+        weight = stack.parameter("weight", (*kernel, window.channels // groups, channels))
         own_bias = stack.parameter("bias", (channels,)) if bias else None
         learned = learned_parameters(stack, activation, channels)
-        stack.add(cls(name, window, channels, activation, weight, own_bias, init, penalty, learned))
+        stack.add(cls(name, window, channels, activation, weight, own_bias, init, penalty, learned, groups))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every output sees all channels of adjacent cells: there are no groups and no dilation."""
+        return self.groups == 1 and self.window.dilation == (1, 1)
+
+    def first_input(self, channel: int) -> int:
+        """The first of the input channels that an output channel sees: those of its group."""
+        return channel // (self.channels // self.groups) * self.weight.shape[2]
 
     @property
     def output_shape(self) -> Shape:
@@ -119,15 +150,19 @@ class Conv2d(Weighted, Windowed):
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """Kernel, stride and activation."""
-        return *self.window.words((1, 1)), *super().settings
+        """Kernel, stride, groups and activation."""
+        return *self.window.words((1, 1)), *self._in_groups, *super().settings
 
     @property
     def details(self) -> tuple[str, ...]:
         """Channels, kernel and activation."""
         high, wide = self.window.kernel
         channels = f"{self.channels} channel" + "s" * (self.channels != 1)
-        return channels, f"kernel {high} x {wide}", *super().settings
+        return channels, f"kernel {high} x {wide}", *self._in_groups, *super().settings
+
+    @property
+    def _in_groups(self) -> tuple[str, ...]:
+        return () if self.groups == 1 else (f"{self.groups} groups",)
 
     @property
     def width(self) -> int:
@@ -138,7 +173,7 @@ class Conv2d(Weighted, Windowed):
     def fans(self) -> tuple[int, int]:
         """Inputs of one output, and outputs that one input takes part in; for the initializer."""
         cells = math.prod(self.window.kernel)
-        return cells * self.window.channels, cells * self.channels
+        return cells * self.window.channels // self.groups, cells * self.channels // self.groups
 
     @property
     def multiply_adds(self) -> int:

@@ -61,6 +61,20 @@ MAPS = {
         "mse",
         {},
     ),
+    "apart, in groups": (
+        4,
+        [
+            Conv2d(4, (1, 1)),
+            Conv2d(6, (2, 3), "tanh", (2, 1), [1, 0, 2, 1], dilation=(1, 2), groups=2),
+            Conv2d(6, (2, 1), "relu", padding=1, groups=6, bias=False),
+            Pool("max", (2, 2), (1, 2), 1, ceil=True, dilation=(2, 1)),
+            Pool("avg", (2, 2), (2, 3), 1, ceil=True, count_padding=True),
+            GlobalAvgPool(),
+            Activation("softmax"),
+        ],
+        CCE,
+        {},
+    ),
     "nothing learns at first": (2, [*BEFORE_ANYTHING_LEARNS, Dense(1)], "mse", {}),
     "normalized": (
         3,

@@ -10,4 +10,4 @@ from neurosim.network.layers import AvgPool2d
 
 def add(stages: Stages, layer: AvgPool2d) -> None:
     """Lay out a pool."""
-    add_pool(stages, AVG_POOL, layer.window)
+    add_pool(stages, AVG_POOL, layer.window, layer.counted)

@@ -10,6 +10,7 @@ from neurosim.backends.cpu.stages.base import Stages, gradient_of
 from neurosim.backends.cpu.table import Field
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.network.layers import Window
+from neurosim.network.layers.window import Sides
 
 
 def geometry(window: Window, channels: int) -> Any:
@@ -19,13 +20,18 @@ def geometry(window: Window, channels: int) -> Any:
     return (*sizes, *window.kernel, *window.stride, top, left)
 
 
-def add_pool(stages: Stages, kind: int, window: Window) -> None:
-    """Lay out a pool."""
+def spread_geometry(window: Window, channels: int, groups: int) -> Any:
+    """The same of a convolution with groups or a dilation."""
+    return (*geometry(window, channels), *window.dilation, groups)
+
+
+def add_pool(stages: Stages, kind: int, window: Window, counted: Sides = (0, 0, 0, 0)) -> None:
+    """Lay out a pool; `counted` are the cells beyond each edge of the map that count in a mean."""
     before = stages.before
     size = window.output_size
     units = size[0] * size[1] * window.channels
     stage = stages.stage(kind, int(np.prod(window.input_shape)), units, window.channels)
-    stage[Field.GEOMETRY] = stages.integers(*geometry(window, window.channels))
+    stage[Field.GEOMETRY] = stages.integers(*geometry(window, window.channels), *window.dilation, *counted)
     stage[Field.A] = stages.rows_or_groups(units)
     stages.needs_scratch(window.channels * GROUP)
     if stages.backward:

@@ -38,6 +38,7 @@ from neurosim.backends.cuda.kernels.common import (
     MAP_WIDTH,
     OUT_HEIGHT,
     OUT_WIDTH,
+    OWN,
     PAD_LEFT,
     PAD_TOP,
     PARTS,
@@ -78,8 +79,8 @@ def window_of(stages, s):
 
 @inner
 def cells_of(stages, s):
-    """The number of weights of one output: positions under the kernel, times input channels."""
-    return stages[s, KERNEL_HEIGHT] * stages[s, KERNEL_WIDTH] * stages[s, MAP_CHANNELS]
+    """The number of weights of one output: positions under the kernel, times the input channels that it sees."""
+    return stages[s, KERNEL_HEIGHT] * stages[s, KERNEL_WIDTH] * stages[s, OWN]
 
 
 @inner
@@ -223,7 +224,7 @@ def convolve_backward(net, s, rows, first, team, shared):
 @inner
 def convolve_parts(net, data, s, rows, first, team, shared):
     """The parts of dW = P^T d and of the column sums of d: (parts, weights and biases)."""
-    stages, _, _, work, _ = net
+    stages, _, _, _, _ = net
     cells, outputs = cells_of(stages, s), stages[s, CHANNELS]
     parts, _ = parts_of(stages, s)
     tiles = tiles_of(cells, outputs)
@@ -231,6 +232,15 @@ def convolve_parts(net, data, s, rows, first, team, shared):
         part, tile = split(item, tiles)
         begin, end = range_of_part(stages, s, part)
         weight_part(net, data, s, part, tile, begin, end, first, shared)
+    bias_parts(net, s, rows, team)
+
+
+@inner
+def bias_parts(net, s, rows, team):
+    """The parts of the column sums of d, behind those of dW."""
+    stages, _, _, work, _ = net
+    cells, outputs = cells_of(stages, s), stages[s, CHANNELS]
+    parts, _ = parts_of(stages, s)
     for e in range(first_of(team), rows * parts * outputs, stride_of(team)):
         part, channel = split(e, outputs)
         begin, end = range_of_part(stages, s, part)

@@ -43,6 +43,7 @@ from neurosim.backends.cuda.kernels.common import (
     PART_FORWARD,
     SKIP,
     SKIP_BEHIND,
+    SPREAD_CONVOLUTION,
     UNITS,
     D,
     finish_unit,
@@ -89,7 +90,7 @@ def learn_layers(net, rows, learner, step, learning, team):
     stages, _, _, _, _ = net
     for s in range(stages.shape[0]):
         kind = stages[s, KIND]
-        if kind == CONVOLUTION:
+        if kind in (CONVOLUTION, SPREAD_CONVOLUTION):
             learn_convolution(net, s, rows, learner, step, learning, team)
         elif kind in (BATCH_NORM, LAYER_NORM):
             learn_norm(net, s, rows, learner, step, learning, team)

@@ -138,7 +138,7 @@ class Layout:
         stage[Field.WEIGHT] = layer.weight.offset
         if layer.bias is not None:
             stage[Field.BIAS] = layer.bias.offset
-            if self._biases_first or stage[Field.KIND] == StageKind.CONVOLUTION:
+            if self._biases_first or stage[Field.KIND] in (StageKind.CONVOLUTION, StageKind.SPREAD_CONVOLUTION):
                 stage[Field.BIAS_FIRST] = layer.bias.offset
         if layer.penalty:
             stage[Field.PENALTY] = self.keep(layer.penalty.l1, layer.penalty.l2)
@@ -153,4 +153,5 @@ class Layout:
         stage[Field.STRIDE_DOWN], stage[Field.STRIDE_ACROSS] = window.stride
         stage[Field.PAD_TOP], _, stage[Field.PAD_LEFT], _ = window.padding
         stage[Field.OUT_HEIGHT], stage[Field.OUT_WIDTH] = high, wide
+        stage[Field.APART_DOWN], stage[Field.APART_ACROSS] = window.dilation
         return stage

@@ -26,7 +26,7 @@ from neurosim.backends.cuda.stages import (
 )
 from neurosim.backends.cuda.stages.base import LayerKind
 from neurosim.network import layers
-from neurosim.network.layers import Layer
+from neurosim.network.layers import Layer, of_kind
 from neurosim.network.network import Network
 
 # From this many units on, a layer's tiles keep a GPU busy for longer than a launch takes.
@@ -34,7 +34,7 @@ WIDE_DENSE = 1025
 # This many channels fill the columns of the larger tiles.
 WIDE_CONVOLUTION = 64
 # Parts of the kernels that a network may not need; see `neurosim.backends.cuda.generation`.
-LAYERS, NORMS, MAPS, LEARNED, GATES = "layers", "norms", "maps", "learned", "gates"
+LAYERS, NORMS, MAPS, LEARNED, GATES, SPREAD = "layers", "norms", "maps", "learned", "gates", "spread"
 _OTHERS, _NORMS, _OF_MAPS = frozenset({LAYERS}), frozenset({LAYERS, NORMS}), frozenset({LAYERS, MAPS})
 _GATES = frozenset({LAYERS, GATES})
 
@@ -59,7 +59,10 @@ KINDS: dict[type[Layer], LayerKind] = {
 def needs(network: Network) -> frozenset[str]:
     """The parts of the kernels that a network needs."""
     learning = {LAYERS, LEARNED} if any(layer.learned for layer in network.activated) else frozenset()
-    return frozenset(learning).union(*(KINDS[type(layer)].needs for layer in network.parts if type(layer) in KINDS))
+    spread = {SPREAD} if any(not layer.is_plain for layer in of_kind(network.parts, layers.Conv2d)) else frozenset()
+    return frozenset(learning | spread).union(
+        *(KINDS[type(layer)].needs for layer in network.parts if type(layer) in KINDS)
+    )
 
 
 def works_on_maps(network: Network) -> bool:
