@@ -170,15 +170,18 @@ def _dense(writer: Writer, layer: Dense) -> None:
 
 
 def _window(window: Window) -> dict[str, Any]:
-    top, bottom, left, right = window.padding
-    pads = {"pads": (top, left, bottom, right)} if any(window.padding) else {}
-    return {"kernel_shape": window.kernel, "strides": window.stride, **pads}
+    # With all that the last window reaches beyond, so that it needs no mode of its own.
+    top, bottom, left, right = padding = window.border if window.ceil else window.padding
+    pads = {"pads": (top, left, bottom, right)} if any(padding) else {}
+    apart = {"dilations": window.dilation} if window.dilation != (1, 1) else {}
+    return {"kernel_shape": window.kernel, "strides": window.stride, **pads, **apart}
 
 
 def _conv2d(writer: Writer, layer: Conv2d) -> None:
     writer.channels_first()
     weights = [writer.parameter(parameter) for parameter in (layer.weight, layer.bias) if parameter is not None]
-    writer.add("Conv", *weights, **_window(layer.window))
+    groups = {"group": layer.groups} if layer.groups > 1 else {}
+    writer.add("Conv", *weights, **_window(layer.window), **groups)
     writer.shape = layer.output_shape
     _activated(writer, layer)
 
@@ -190,7 +193,13 @@ def _max_pool2d(writer: Writer, layer: MaxPool2d) -> None:
 
 def _avg_pool2d(writer: Writer, layer: AvgPool2d) -> None:
     writer.channels_first()
-    writer.add("AveragePool", **_window(layer.window))
+    window = layer.window
+    if layer.counts_padding and any(
+        size > padding for size, padding in zip(window.border, window.padding, strict=True)
+    ):
+        raise refusal("ONNX", ["an average pool that counts its padding and reaches beyond it"])
+    counts = {"count_include_pad": 1} if layer.counts_padding else {}
+    writer.add("AveragePool", **_window(window), **counts)
 
 
 def _global_avg_pool2d(writer: Writer, layer: GlobalAvgPool2d) -> None:

@@ -116,6 +116,21 @@ def test_layers_of_maps(activation):
         agrees(of_layers("digits", *layers, registry=all_plugins()))
 
 
+def test_windows():
+    """Padding side by side, dilation, groups, last windows that reach beyond the map, and means that count zeros."""
+    conv = {"kind": "conv2d", "channels": 4, "padding": [0, 2, 1, 3], "dilation": [2, 1], "activation": "tanh"}
+    depthwise = {"kind": "conv2d", "channels": 8, "groups": 4, "padding": 1, "stride": [1, 2], "dilation": 2}
+    pools = [
+        {"kind": "max_pool2d", "size": [2, 3], "stride": 1, "padding": [1, 0, 0, 1], "dilation": [2, 1], "ceil": True},
+        {"kind": "avg_pool2d", "size": 2, "stride": [1, 2], "padding": [0, 1, 1, 0], "count_padding": True},
+        {"kind": "avg_pool2d", "size": [3, 2], "stride": [2, 1], "padding": 1, "ceil": True},
+    ]
+    agrees(of_layers("digits", conv, depthwise, *pools, {"kind": "flatten"}, DIGITS))
+    beyond = {"kind": "avg_pool2d", "size": 3, "stride": 2, "padding": 1, "ceil": True, "count_padding": True}
+    with pytest.raises(UsageError, match="an average pool that counts its padding and reaches beyond it"):
+        onnx_files(of_layers("digits", beyond, {"kind": "flatten"}, DIGITS))
+
+
 def test_what_netron_shows(tmp_path):
     network = simulator("iris")
     model = onnx.load(exported(network, "onnx", tmp_path, "iris"))

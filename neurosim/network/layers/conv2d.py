@@ -158,7 +158,7 @@ class Conv2d(Weighted, Windowed):
         """Channels, kernel and activation."""
         high, wide = self.window.kernel
         channels = f"{self.channels} channel" + "s" * (self.channels != 1)
-        return channels, f"kernel {high} x {wide}", *self._in_groups, *super().settings
+        return channels, f"kernel {high} x {wide}", *self.window.dilation_words, *self._in_groups, *super().settings
 
     @property
     def _in_groups(self) -> tuple[str, ...]:

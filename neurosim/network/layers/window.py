@@ -225,8 +225,12 @@ class Window:
         """Kernel and stride in words, the stride only where it is not the usual one; and the dilation if there is."""
         high, wide = self.kernel
         stride = () if self.stride == usual_stride else (f"stride {_by(self.stride)}",)
-        dilation = () if self.dilation == (1, 1) else (f"dilation {_by(self.dilation)}",)
-        return f"{high} x {wide}", *stride, *dilation
+        return f"{high} x {wide}", *stride, *self.dilation_words
+
+    @property
+    def dilation_words(self) -> tuple[str, ...]:
+        """The dilation in words, if there is one."""
+        return () if self.dilation == (1, 1) else (f"dilation {_by(self.dilation)}",)
 
 
 def _reach(kernel: Pair, dilation: Pair) -> Pair:
