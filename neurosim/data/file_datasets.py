@@ -21,6 +21,7 @@ from neurosim.data.arrays import FILE, read_rows
 from neurosim.data.columns import DROP, PLAIN, REFUSE, Encoding, refuse_dates
 from neurosim.data.csv_columns import read_columns
 from neurosim.data.csv_faults import ABSENT
+from neurosim.data.image_files import class_files, image_shape, read_images
 from neurosim.data.published import unpacked_in
 from neurosim.data.targets import MOST_AUTO_CLASSES, check_one_column, check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
@@ -145,6 +146,28 @@ def check_classes(table, target, classes, count, task):
         )
 
 
+def images(request, folder, test_folder, size, color):
+    shape = image_shape(size, color)
+    classes, features, targets = images_by_class(request.directory(folder), shape)
+    table = Table(features, targets, classes, image_shape=shape)
+    if not test_folder:
+        return table
+    place = request.directory(test_folder, "test_folder")
+    test_classes, test_features, test_targets = images_by_class(place, shape)
+    if test_classes != classes:
+        raise DataError(
+            f"{place} has the classes {listed(test_classes)}, and {folder} has {listed(classes)}",
+            "Both need the same folders.",
+        )
+    return replace(table, test_features=test_features, test_targets=test_targets)
+
+
+def images_by_class(folder, shape):
+    classes, files = class_files(folder)
+    features = read_images([path for _, path in files], shape)
+    return classes, features, np.array([index for index, _ in files], np.int64)
+
+
 def mnist(request, samples, test_samples):
     return images_in(request.folder, "mnist", DIGITS, samples, test_samples)
 
@@ -264,7 +287,7 @@ def fetching(folder, name):
 
 @hookimpl
 def neurosim_datasets():
-    images = {"samples": 0, "test_samples": 0}
+    published = {"samples": 0, "test_samples": 0}
     columns = {"categorical": [], "indices": [], "missing": REFUSE}
     return [
         Dataset(
@@ -294,23 +317,29 @@ def neurosim_datasets():
             description="arrays X and y in an npz file of NumPy, or given in Python; task as for csv",
         ),
         Dataset(
+            "images",
+            images,
+            options={"folder": None, "test_folder": "", "size": 32, "color": "rgb"},
+            description="your own PNG or JPEG files, a folder for each class; resized to size x size pixels",
+        ),
+        Dataset(
             "mnist",
             mnist,
-            options=images,
+            options=published,
             description="70,000 handwritten digits as 28x28 images, 10,000 of them for testing",
             source="LeCun, Cortes and Burges 1998",
         ),
         Dataset(
             "fashion_mnist",
             fashion_mnist,
-            options=images,
+            options=published,
             description="70,000 pieces of clothing as 28x28 images, 10,000 of them for testing",
             source="arXiv:1708.07747",
         ),
         Dataset(
             "cifar10",
             cifar10,
-            options=images,
+            options=published,
             description="60,000 photos of 10 classes as 32x32 images in color, 10,000 of them for testing",
             source="Krizhevsky 2009",
         ),

@@ -81,6 +81,8 @@ class Prepared:
         As in `Table`.
     columns : tuple of Column
         As in `Table`, with the means of the training rows, which have taken the places of missing values.
+    pixels : bool
+        Whether the table has bytes.
     """
 
     train: Split
@@ -97,6 +99,7 @@ class Prepared:
     image_shape: tuple[int, ...] = ()
     target_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    pixels: bool = False
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -253,6 +256,7 @@ def prepare(
         image_shape=tuple(table.image_shape),
         target_names=tuple(table.target_names),
         columns=columns,
+        pixels=table.features.dtype == np.uint8,
     )
 
 

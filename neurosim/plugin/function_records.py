@@ -231,13 +231,25 @@ class DataRequest:
         DataError
             When it is missing, or a folder, a device or a pipe.
         """
+        path = self._allowed(name, option)
+        check_ordinary(path)
+        return path
+
+    def directory(self, name: str, option: str = "folder") -> Path:
+        """The folder that a scenario names, as `file` is the file; raises DataError where it is none."""
+        path = self._allowed(name, option)
+        if not path.is_dir():
+            what = "not a folder" if os.path.lexists(path) else "no such folder"
+            raise DataError(f"{path}: {what}", "Check how the path is written.")
+        return path
+
+    def _allowed(self, name: str, option: str) -> Path:
         path = Path(self.base) / name
         if name not in self.vouched:
             self._confine(path, name, option)
         elif not Path(name).is_absolute() and not os.path.lexists(path):
             places = f"neither in the working folder ({Path.cwd()}) nor in the scenario's ({self.base})"
-            raise DataError(f"{name}: no such file, {places}", "Check how the path is written.")
-        check_ordinary(path)
+            raise DataError(f"{name}: no such {option}, {places}", "Check how the path is written.")
         return path
 
     def _confine(self, path: Path, name: str, option: str) -> None:

@@ -15,6 +15,7 @@ from neurosim.data import read_csv, read_idx
 from neurosim.data.columns import filled
 from neurosim.data.csv_columns import read_learned
 from neurosim.data.frames import by_place, columns_of, learned_inputs
+from neurosim.data.image_files import files_to_answer_for, holds_images, read_images
 from neurosim.errors import DataError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.network.network import Network
@@ -51,6 +52,8 @@ class Model:
         A line saying what has changed since it was trained, if it was taken all the same; else empty.
     columns : tuple of Column
         The columns that the inputs are made of; empty where each is a number by itself.
+    image_shape : tuple of int
+        Height and width, and channels in color, of the images of bytes that it learned from; empty elsewhere.
     """
 
     path: Path | None
@@ -65,6 +68,7 @@ class Model:
     _backend: Backend | Simulator = field(repr=False)
     mixed: str = ""
     columns: tuple[Column, ...] = ()
+    image_shape: tuple[int, ...] = ()
 
     def outputs(self, X: ArrayLike) -> NDArray[Any]:
         """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
@@ -133,8 +137,9 @@ class Model:
         return answers
 
     def read(self, path: Path | str) -> NDArray[Any]:
-        """Raw rows (rows, features) for `predict` from a file: CSV with named columns, or IDX (bytes, as MNIST).
+        """Raw rows (rows, features) for `predict` from a file: CSV with named columns, IDX (bytes, as MNIST) or images.
 
+        Images are PNG or JPEG files, one or a folder of them, and become what those were that the network learned from.
         Columns are found by the names that the network learned from, and others are left out; where it knows none,
         all columns are taken in their order.
 
@@ -144,6 +149,8 @@ class Model:
             When the file is missing or damaged, or has not what the network needs.
         """
         file, inputs = Path(path), self.network.inputs
+        if holds_images(file):
+            return self._images(file)
         with open_ordinary(file) as stream:
             try:
                 start = stream.read(2)
@@ -172,6 +179,14 @@ class Model:
             )
         return read_learned(table, self.columns) if self.columns else table.numbers(names)
 
+    def _images(self, path: Path) -> NDArray[Any]:
+        if not self.image_shape or self.image_shape[2:] not in ((), (1,), (3,)):
+            raise DataError(
+                f"{path}: this network has not learned from images, gray or RGB, with bytes for pixels",
+                "It takes a CSV file, or an IDX file.",
+            )
+        return read_images(files_to_answer_for(path), self.image_shape)
+
 
 def model_of(simulator: Simulator) -> Model:
     """The network of a simulator as it is now, with the scaling of its data; its outputs follow further training."""
@@ -188,4 +203,5 @@ def model_of(simulator: Simulator) -> Model:
         data.target_shift,
         simulator,
         columns=data.columns,
+        image_shape=data.image_shape if data.pixels else (),
     )

@@ -41,6 +41,7 @@ from neurosim.scenario.run_folders import RUNS
 from neurosim.scenario.run_folders import SCENARIO as SCENARIO
 from neurosim.scenario.run_folders import SEEDS as SEEDS
 from neurosim.scenario.study import Variant
+from neurosim.scenario.vouching import PATHS
 from neurosim.training.history import COLUMNS, Record, metrics_in
 from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator
@@ -72,15 +73,17 @@ def portable(scenario: Scenario, folder: Path | None = None, whole: Path | None 
     if given.variants:
         moved = [_portable_variant(variant, scenario.base) for variant in given.variants]
         scenario = replace(scenario, given=given.model_copy(update={"variants": moved}))
-    file = scenario.data.options.get("file")
-    if not isinstance(file, str) or (scenario.table is not None and folder is None):
+    options = scenario.data.options
+    named = [option for option in PATHS if isinstance(options.get(option), str) and options[option]]
+    if not named or (scenario.table is not None and folder is None):
         return scenario
     data = scenario.data.model_copy()
     assert data.__pydantic_extra__ is not None
-    path = _absolute(file, scenario.base)
-    if folder is not None and path == _absolute(FILE, whole or folder):
-        path = Path(os.path.relpath(path, folder.resolve())).as_posix()
-    data.__pydantic_extra__["file"] = path
+    for option in named:
+        path = _absolute(options[option], scenario.base)
+        if folder is not None and path == _absolute(FILE, whole or folder):
+            path = Path(os.path.relpath(path, folder.resolve())).as_posix()
+        data.__pydantic_extra__[option] = path
     return replace(scenario, data=data)
 
 
@@ -97,10 +100,11 @@ def _portable_variant(variant: Variant, base: Path) -> Variant:
     moved = variant.model_copy()
     changes = dict(moved.__pydantic_extra__ or {})
     data = changes.get("data")
-    if isinstance(data, dict) and isinstance(data.get("file"), str):
-        changes["data"] = {**data, "file": _absolute(data["file"], base)}
-    if isinstance(changes.get("data.file"), str):
-        changes["data.file"] = _absolute(changes["data.file"], base)
+    for option in PATHS:
+        if isinstance(data, dict) and isinstance(data.get(option), str):
+            changes["data"] = data = {**data, option: _absolute(data[option], base)}
+        if isinstance(changes.get(f"data.{option}"), str):
+            changes[f"data.{option}"] = _absolute(changes[f"data.{option}"], base)
     moved.__pydantic_extra__ = changes
     return moved
 

@@ -42,6 +42,7 @@ def described(simulator: Simulator, identity: Identity | None = None) -> dict[st
             "shift": _shortest(shift),
             "features": list(data.feature_names),
             **({"columns": [column_words(column) for column in data.columns]} if data.columns else {}),
+            **({"image_shape": list(data.image_shape)} if data.pixels and data.image_shape else {}),
         },
         "target": {
             "scale": data.target_scale.tolist(),

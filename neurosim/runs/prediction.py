@@ -105,6 +105,7 @@ def load_model(
         ready,
         since.remark,
         found.columns,
+        found.image_shape,
     )
 
 
@@ -121,6 +122,7 @@ class Described(NamedTuple):
     target_scale: NDArray[np.float64]
     target_shift: NDArray[np.float64]
     columns: tuple[Column, ...]
+    image_shape: tuple[int, ...]
 
 
 def described_model(
@@ -138,8 +140,9 @@ def described_model(
         target_scale, target_shift = (_numbers(target[key], count) for key in ("scale", "shift"))
         _check_targets(network, classes, targets, target_scale)
         columns = _columns(words["input"].get("columns", []), features)
+        image_shape = _image_shape(words["input"].get("image_shape", []), network)
         return Described(
-            network, plugins, classes, features, scale, shift, targets, target_scale, target_shift, columns
+            network, plugins, classes, features, scale, shift, targets, target_scale, target_shift, columns, image_shape
         )
     except NeurosimError as error:
         raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error
@@ -243,6 +246,14 @@ def _columns(found: Any, features: tuple[str, ...]) -> tuple[Column, ...]:
     if any(column.fills and column.mean is None for column in columns):
         raise ValueError("a column has no mean")
     return columns
+
+
+def _image_shape(found: Any, network: Network) -> tuple[int, ...]:
+    if not isinstance(found, list) or not all(type(size) is int and size > 0 for size in found):
+        raise ValueError(f"image_shape is {found!r}")
+    if found and (len(found) not in (2, 3) or math.prod(found) != network.inputs):
+        raise ValueError(f"it learned from images of {found}, and the network has {network.inputs} inputs")
+    return tuple(found)
 
 
 def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Changes:

@@ -10,6 +10,8 @@ from neurosim.scenario.locate import KeyPath
 
 # Where data sets and their options stand: in the scenario, and in its variants.
 _ABOUT_DATA = ("data", "variants")
+# Options of data sets that are paths.
+PATHS = ("file", "folder", "test_folder")
 
 
 def vouched_for(values: Mapping[KeyPath, Any]) -> frozenset[str]:
@@ -18,13 +20,13 @@ def vouched_for(values: Mapping[KeyPath, Any]) -> frozenset[str]:
 
 
 def as_named(path: KeyPath, value: Any) -> Any:
-    """An override, with the path of a data file made absolute if it leads to a file from the working folder.
+    """An override, with the path of data made absolute if it leads to a file from the working folder.
 
     A user names a file from where he is; a scenario, from where it is.
     """
     if path == ("data",) and isinstance(value, Mapping):
         return {key: as_named((*path, key), entry) for key, entry in value.items()}
-    if path != ("data", "file") or not isinstance(value, str):
+    if path not in [("data", option) for option in PATHS] or not isinstance(value, str):
         return value
     try:
         there = Path(value).exists()

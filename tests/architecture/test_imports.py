@@ -96,6 +96,7 @@ CONFINED = {
     "pooch": {"data"},
     "safetensors": {"exchange", "files", "runs"},
     "IPython": {"runs"},
+    "PIL": {"data", "plots"},
     "onnx": {"exchange"},
     "sklearn": {"exchange"},
 }
