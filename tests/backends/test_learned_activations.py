@@ -10,6 +10,7 @@ import pytest
 import support
 from support import Activation, BatchNorm, Conv2d, Dense, Dropout, Flatten, LayerNorm, Pool, Residual
 
+from neurosim.backends.cpu import backend as cpu_backend
 from neurosim.backends.cpu.groups import is_small
 from neurosim.errors import PluginError
 from neurosim.plugin import Activation as Record
@@ -161,8 +162,9 @@ MAPS = ((8, 8, 2), (Conv2d(9, (3, 3), OWN_PADE), Activation(SWISH), Conv2d(5, (3
 
 @pytest.mark.parametrize("clip", [None, 1e-3])
 @pytest.mark.parametrize(("inputs", "layers"), [DENSE, MAPS], ids=["vectors", "maps"])
-def test_the_number_of_threads_changes_no_bit(inputs, layers, clip):
+def test_the_number_of_threads_changes_no_bit(inputs, layers, clip, monkeypatch):
     """Of a network that is worth several threads, with 7 of which groups of maps are divided."""
+    monkeypatch.setattr(cpu_backend, "WORTH_STARTING", 0)
     net = support.network(inputs, layers)
     given = support.rows(150, net.inputs, 3)
     found = []

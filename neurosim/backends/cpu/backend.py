@@ -49,6 +49,8 @@ FEW_ROWS = 16
 ALIGNED = 16
 # Networks with fewer multiply-adds per step than this are faster on one thread.
 WORTH_THREADS = 200_000
+# And so are epochs, and evaluations, of fewer: to start a thread takes longer than it would save.
+WORTH_STARTING = 16_000_000
 _NO_STEPS = Settings(np.zeros(0))
 
 
@@ -240,7 +242,8 @@ class CpuBackend(Backend):
         with self.compiling():
             # Whoever looks into the network looks at its inputs, too.
             choose_bitmaps(plan, wanted=update and can_read_bitmaps(plan) and mostly_zero(rows), rows=rows)
-        threads = self._threads_for(min(batch, max(rows.count, 1)))
+        first, last = span if span is not None else (0, order.size)
+        threads = self._threads_for(min(batch, max(rows.count, 1)), last - first)
         totals = np.zeros((max(2, batch // 64), 2))
         # At least one cache line for each thread.
         constants = np.zeros((threads, 16 + self.kernels.optimizer.count), np.float32)
@@ -262,7 +265,7 @@ class CpuBackend(Backend):
             plan.inputs,
             _data(rows),
             order,
-            span if span is not None else (0, order.size),
+            (first, last),
             batch,
             np.asarray(keys, np.uint64),
             optimizer,
@@ -291,7 +294,7 @@ class CpuBackend(Backend):
         if self._alone is not None:
             return self._alone.evaluate_rows(self._plan("evaluation", EVALUATION_ROWS), rows, outputs)
         chunks = -(-rows.count // EVALUATION_ROWS)
-        threads = min(self._threads_for(max(rows.count, 1)), max(chunks, 1))
+        threads = min(self._threads_for(rows.count, rows.count), max(chunks, 1))
         # The size of a chunk must depend only on the rows, not on the number of threads.
         capacity = EVALUATION_ROWS if rows.count > FEW_ROWS else FEW_ROWS
         plans = [self._plan("evaluation", capacity, k) for k in range(threads)]
@@ -363,9 +366,10 @@ class CpuBackend(Backend):
         addresses = (self._vectors.ctypes.data, self.network.size, self._squares.ctypes.data)
         return (clipping.clip.address, kind, *addresses, bound)
 
-    def _threads_for(self, rows: int) -> int:
-        work = rows * self.network.multiply_adds
-        return self.threads if work >= WORTH_THREADS else 1
+    def _threads_for(self, rows: int, all_rows: int) -> int:
+        """How many threads to use for so many rows at a time, of so many until they end."""
+        each = self.network.multiply_adds
+        return self.threads if rows * each >= WORTH_THREADS and all_rows * each >= WORTH_STARTING else 1
 
 
 def _data(rows: Rows) -> tuple[Any, ...]:

@@ -39,6 +39,7 @@ def trained(monkeypatch, rows, batch, layers, *, bitmaps, threads=1, optimizer="
     """A backend after two epochs, with everything that it computed."""
     with monkeypatch.context() as patch:
         patch.setattr(cpu_backend, "mostly_zero", lambda rows: bitmaps)
+        patch.setattr(cpu_backend, "WORTH_STARTING", 0)
         net = support.network(rows.features.shape[1], layers, CCE)
         settings = support.training((optimizer, {"lr": 0.003}), batch=batch, shuffle=True, **how)
         bench = support.COMPILED[0].make(net, settings, seed=3, threads=threads)

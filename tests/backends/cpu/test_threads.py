@@ -17,7 +17,7 @@ from support import (
     Residual,
 )
 
-from neurosim.backends.cpu import team
+from neurosim.backends.cpu import backend, team
 from neurosim.backends.cpu.cutting import parts_of
 from neurosim.backends.cpu.table import Field
 
@@ -116,6 +116,7 @@ def everything(threads, monkeypatch, inputs=64, layers=LAYERS, count=300, batch=
     results = []
     with monkeypatch.context() as patch:
         patch.setattr(team, "run_together", counted)
+        patch.setattr(backend, "WORTH_STARTING", 0)
         for epoch in range(epochs):
             totals = bench.train_epoch(rows, epoch)
             results += [totals.loss, totals.correct, bench.parameters.tobytes(), bench.state.tobytes()]
