@@ -54,7 +54,7 @@ def test_scenarios_and_their_files(place, command):
     assert list(offered(f"{command} xo")) == ["xor-perceptron", "xor", "xor-two-units"]
     assert list(offered(f"{command} mi")) == ["mine.toml"]
     assert list(offered("run xor mi")) == ["mine.toml"]
-    assert list(offered("copy mo")) == ["moons"]
+    assert list(offered("copy moo")) == ["moons"]
 
 
 @pytest.mark.parametrize(
