@@ -100,6 +100,21 @@ def gelu_derivative(z, a):
     return 0.5 * (1.0 + math.erf(z / math.sqrt(2.0))) + z * density
 
 
+# Of the tangent that comes near to the error function.
+GELU_SLOPE, GELU_CUBE = math.sqrt(2.0 / math.pi), 0.044715
+
+
+def gelu_tanh(z):
+    return 0.5 * z * (1.0 + math.tanh(GELU_SLOPE * (z + GELU_CUBE * z * z * z)))
+
+
+def gelu_tanh_derivative(z, a):
+    # Farther out it is 0 or 1, and squares would overflow.
+    s = min(max(z, -10.0), 10.0)
+    t = math.tanh(GELU_SLOPE * (s + GELU_CUBE * s * s * s))
+    return 0.5 * (1.0 + t) + 0.5 * s * (1.0 - t * t) * GELU_SLOPE * (1.0 + 3.0 * GELU_CUBE * s * s)
+
+
 def swish(z, beta):
     return z / (1.0 + math.exp(-beta * z))
 
@@ -115,12 +130,15 @@ def swish_by_beta(z, a, beta):
     return z * z * e / ((1.0 + e) * (1.0 + e))
 
 
-def softplus(z):
-    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
+# Where the sum times beta is above `threshold`, the output is the sum, to the last bit at 40; PyTorch has 20.
+def softplus(z, beta, threshold):
+    s = beta * z
+    return z if s > threshold else (max(s, 0.0) + math.log1p(math.exp(-abs(s)))) / beta
 
 
-def softplus_derivative(z, a):
-    return 1.0 / (1.0 + math.exp(-z))
+def softplus_derivative(z, a, beta, threshold):
+    s = beta * z
+    return 1.0 if s > threshold else 1.0 / (1.0 + math.exp(-s))
 
 
 def hard_sigmoid(z):
@@ -197,6 +215,13 @@ def neurosim_activations():
         ),
         Activation("gelu", gelu, gelu_derivative, usual_init="he_uniform", source="arXiv:1606.08415"),
         Activation(
+            "gelu_tanh",
+            gelu_tanh,
+            gelu_tanh_derivative,
+            usual_init="he_uniform",
+            source="arXiv:1606.08415, section 2: the error function by a tangent",
+        ),
+        Activation(
             "swish",
             swish,
             swish_derivative,
@@ -213,7 +238,14 @@ def neurosim_activations():
             source="arXiv:1710.05941, with beta learned",
             learn={"beta": swish_by_beta},
         ),
-        Activation("softplus", softplus, softplus_derivative, usual_init="he_uniform", source="Dugas et al. 2001"),
+        Activation(
+            "softplus",
+            softplus,
+            softplus_derivative,
+            params={"beta": 1.0, "threshold": 40.0},
+            usual_init="he_uniform",
+            source="Dugas et al. 2001",
+        ),
         Activation(
             "hard_sigmoid",
             hard_sigmoid,

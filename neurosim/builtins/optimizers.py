@@ -12,10 +12,25 @@ def sgd(w, g, v, t, lr, momentum, nesterov, weight_decay):
     return w - lr * step, v
 
 
+def dampened_sgd(w, g, v, t, lr, momentum, dampening, weight_decay):
+    """As in PyTorch, the first gradient is not dampened, nor is any where there is no momentum."""
+    share = 1.0 if t < 1.5 or momentum == 0.0 else 1.0 - dampening
+    v = momentum * v + share * (g + weight_decay * w)
+    return w - lr * v, v
+
+
 def rmsprop(w, g, v, t, lr, rho, eps, weight_decay):
     g = g + weight_decay * w
     v = rho * v + (1.0 - rho) * g * g
     return w - lr * g / (math.sqrt(v) + eps), v
+
+
+def centered_rmsprop(w, g, v, mean, t, lr, rho, eps, weight_decay):
+    """`v` is the gradient's variance: the mean of its square without the square of its mean, but never below 0."""
+    g = g + weight_decay * w
+    v = rho * (v + (1.0 - rho) * (g - mean) * (g - mean))
+    mean = mean + (1.0 - rho) * (g - mean)
+    return w - lr * g / (math.sqrt(v) + eps), v, mean
 
 
 def adagrad(w, g, s, t, lr, eps, weight_decay):
@@ -40,6 +55,26 @@ def adamw(w, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
     m_hat = m / (1.0 - beta1**t)
     v_hat = v / (1.0 - beta2**t)
     return w - lr * m_hat / (math.sqrt(v_hat) + eps), m, v
+
+
+def amsgrad(w, g, m, v, v_max, t, lr, beta1, beta2, eps, weight_decay):
+    g = g + weight_decay * w
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    v_max = max(v, v_max)
+    m_hat = m / (1.0 - beta1**t)
+    v_hat = v_max / (1.0 - beta2**t)
+    return w - lr * m_hat / (math.sqrt(v_hat) + eps), m, v, v_max
+
+
+def amsgradw(w, g, m, v, v_max, t, lr, beta1, beta2, eps, weight_decay):
+    w = w - lr * weight_decay * w
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    v_max = max(v, v_max)
+    m_hat = m / (1.0 - beta1**t)
+    v_hat = v_max / (1.0 - beta2**t)
+    return w - lr * m_hat / (math.sqrt(v_hat) + eps), m, v, v_max
 
 
 def nadam(w, g, m, v, d, t, lr, beta1, beta2, eps, weight_decay, momentum_decay):
@@ -144,11 +179,25 @@ def neurosim_optimizers():
             source="Polyak 1964; nesterov: Sutskever et al. 2013",
         ),
         Optimizer(
+            "dampened_sgd",
+            dampened_sgd,
+            slots=("v",),
+            params={"lr": 0.01, "momentum": 0.9, "dampening": 0.9, "weight_decay": 0.0},
+            source="SGD of PyTorch with dampening",
+        ),
+        Optimizer(
             "rmsprop",
             rmsprop,
             slots=("v",),
             params={"lr": 0.01, "rho": 0.99, "eps": 1e-8, "weight_decay": 0.0},
             source="Tieleman and Hinton 2012",
+        ),
+        Optimizer(
+            "centered_rmsprop",
+            centered_rmsprop,
+            slots=("v", "mean"),
+            params={"lr": 0.01, "rho": 0.99, "eps": 1e-4, "weight_decay": 0.0},
+            source="arXiv:1308.0850, equations 38 to 41; RMSprop of PyTorch, centered",
         ),
         Optimizer(
             "adagrad",
@@ -170,6 +219,20 @@ def neurosim_optimizers():
             slots=("m", "v"),
             params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
             source="arXiv:1711.05101, algorithm 2",
+        ),
+        Optimizer(
+            "amsgrad",
+            amsgrad,
+            slots=("m", "v", "v_max"),
+            params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+            source="arXiv:1904.09237, algorithm 2; Adam of PyTorch with amsgrad",
+        ),
+        Optimizer(
+            "amsgradw",
+            amsgradw,
+            slots=("m", "v", "v_max"),
+            params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
+            source="AdamW of PyTorch with amsgrad",
         ),
         Optimizer(
             "nadam",

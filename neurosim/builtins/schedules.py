@@ -43,6 +43,25 @@ def epoch_decay(epoch, epochs, every, factor):
     return factor ** (epoch // every)
 
 
+# Of a place that is given twice, the factor counts twice.
+def milestones(epoch, epochs, at, factor):
+    passed = 0
+    for place in at:
+        passed += 1 if epoch >= place else 0
+    return factor**passed
+
+
+# Each cosine takes `growth` times as many epochs as the one before it.
+def cosine_restarts(epoch, epochs, period, growth, final):
+    if growth == 1.0:
+        length, done = period, epoch - period * math.floor(epoch / period)
+    else:
+        # How many cosines are over; just at the end of one, rounding must not make it one fewer.
+        over = math.floor(math.log(1.0 + epoch / period * (growth - 1.0)) / math.log(growth) + 1e-9)
+        length, done = period * growth**over, epoch - period * (growth**over - 1.0) / (growth - 1.0)
+    return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * done / length))
+
+
 # An epoch is better when its loss is below the best one by more than the share `threshold`; after more
 # than `patience` epochs in a row that are not, the rate falls, and waiting begins anew.
 def reduce_on_plateau(losses, factor, patience, threshold, min_factor):
@@ -72,6 +91,20 @@ def neurosim_schedules():
             epoch_decay,
             params={"every": 10.0, "factor": 0.1},
             source="StepLR of PyTorch",
+            unit="epochs",
+        ),
+        Schedule(
+            "milestones",
+            milestones,
+            params={"at": (30.0, 60.0, 90.0), "factor": 0.1},
+            source="MultiStepLR of PyTorch",
+            unit="epochs",
+        ),
+        Schedule(
+            "cosine_restarts",
+            cosine_restarts,
+            params={"period": 10.0, "growth": 1.0, "final": 0.0},
+            source="arXiv:1608.03983, equation 5; CosineAnnealingWarmRestarts of PyTorch",
             unit="epochs",
         ),
         FeedbackSchedule(

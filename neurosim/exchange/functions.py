@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from neurosim.builtins.activations import relu
+from neurosim.builtins.schedules import milestones
 from neurosim.exchange.wording import LONGEST, identifier, number
 from neurosim.formulas.arrays import PYTHON, ArrayPrinter, Library
 from neurosim.formulas.folding import Folding
 from neurosim.formulas.form import Const, Expression, Formula, Name, Unary
 from neurosim.formulas.reader import read
 from neurosim.formulas.straight import Straight, straight
+from neurosim.formulas.vectors import with_constants
 from neurosim.network.layers import Chosen, ChosenActivation
 from neurosim.network.training import Training
 from neurosim.plugin import Activation, Schedule
@@ -186,19 +188,29 @@ def schedule_function(training: Training, functions: Functions) -> Course | None
     if chosen is None or not isinstance(chosen.record, Schedule):
         return None
     record = chosen.record
-    formula = read(record.factor)
+    params: dict[str, Any] = chosen.params
+    vectors = {name: tuple(params[name]) for name in record.vectors}
+    name = identifier(record.name, functions.taken)
+    unit = record.unit.removesuffix("s")
+    about = f"The factor of the learning rate in {unit} number `{unit}`, counted from 0."
+    course = Course(name, "epoch" if record.unit == "epochs" else "t")
+    if record.factor is milestones:
+        places = ", ".join(map(number, vectors["at"]))
+        value = f"{number(params['factor'])} ** sum(epoch >= place for place in [{places}])"
+        functions.texts[name] = f'def {name}(epoch):\n    """{about}"""\n    return {value}'
+        return course
+    formula = read(with_constants(record.factor, vectors) if vectors else record.factor)
     place, total, *settings = formula.params
-    known: dict[str, Expression] = {name: constant(value) for name, value in zip(settings, chosen.values, strict=True)}
+    numbers = (value for setting, value in params.items() if setting not in vectors)
+    known: dict[str, Expression] = {name: constant(value) for name, value in zip(settings, numbers, strict=True)}
     known[total] = Name("EPOCHS" if record.unit == "epochs" else "STEPS")
     found = straight(formula, known, Folding({}, frozenset({place})))
     if isinstance(found.expression, Const) and found.expression.value == 1:
         return None
-    name = identifier(record.name, functions.taken)
-    unit = record.unit.removesuffix("s")
     about = f"The factor of the learning rate in {unit} number `{place}`, counted from 0."
     found = Straight(found.body, (place,))
     functions.define(name, formula, found, about, (), PYTHON)
-    return Course(name, "epoch" if record.unit == "epochs" else "t")
+    return course
 
 
 def constant(value: float) -> Expression:

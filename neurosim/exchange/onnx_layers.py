@@ -45,7 +45,6 @@ OPERATORS: Mapping[Callable[..., Any], str] = {
     activations.relu: "Relu",
     activations.selu: "Selu",
     activations.sigmoid: "Sigmoid",
-    activations.softplus: "Softplus",
     activations.tanh: "Tanh",
     gates.sigmoid: "Sigmoid",
 }
@@ -137,6 +136,8 @@ def _activated(writer: Writer, layer: Activated) -> None:
     elif f is activations.swish:
         inner = writer.x if known == [1.0] else writer.graph.node("Mul", writer.x, values["beta"])
         writer.add("Mul", writer.graph.node("Sigmoid", inner))
+    elif f is activations.softplus and known == [1.0, record.params["threshold"]]:
+        writer.add("Softplus")
     elif isinstance(record, RowActivation):
         _whole_rows(writer, f, list(values.values()))
     else:

@@ -50,7 +50,7 @@ SHORTER: Mapping[Callable[..., Any], str] = {
     activations.relu: "torch.relu({z})",
     activations.selu: "F.selu({z})",
     activations.gelu: "F.gelu({z})",
-    activations.softplus: "F.softplus({z})",
+    activations.gelu_tanh: 'F.gelu({z}, approximate="tanh")',
     activations.hard_sigmoid: "F.hardsigmoid({z})",
 }
 
@@ -159,6 +159,9 @@ def _activation(functions: Functions, chosen: ChosenActivation, z: str) -> str:
         return f"F.leaky_relu({z}, {values[0]})"
     if record.f is activations.elu:
         return f"F.elu({z}{'' if values == ['1'] else f', {values[0]}'})"
+    if record.f is activations.softplus:
+        usual = chosen.params == dict(record.params)
+        return f"F.softplus({z}{'' if usual else ', beta={}, threshold={}'.format(*values)})"
     if record.f is activations.swish and values == ["1"]:
         return f"F.silu({z})"
     return functions.activation(chosen, z)

@@ -16,10 +16,20 @@ _OURS: Mapping[Callable[..., Any], tuple[str, Mapping[str, str], Mapping[str, st
         {"momentum": "{momentum}", "nesterov": "{nesterov}", "weight_decay": "{weight_decay}"},
         {"momentum": "0", "nesterov": "0", "weight_decay": "0"},
     ),
+    optimizers.dampened_sgd: (
+        "SGD",
+        {"momentum": "{momentum}", "dampening": "{dampening}", "weight_decay": "{weight_decay}"},
+        {"momentum": "0", "dampening": "0", "weight_decay": "0"},
+    ),
     optimizers.rmsprop: (
         "RMSprop",
         {"alpha": "{rho}", "eps": "{eps}", "weight_decay": "{weight_decay}"},
         {"alpha": "0.99", "eps": "1e-8", "weight_decay": "0"},
+    ),
+    optimizers.centered_rmsprop: (
+        "RMSprop",
+        {"alpha": "{rho}", "eps": "{eps}", "weight_decay": "{weight_decay}", "centered": "True"},
+        {"alpha": "0.99", "eps": "1e-8", "weight_decay": "0", "centered": "False"},
     ),
     optimizers.adagrad: (
         "Adagrad",
@@ -29,13 +39,15 @@ _OURS: Mapping[Callable[..., Any], tuple[str, Mapping[str, str], Mapping[str, st
     **{
         rule: (
             name,
-            {"betas": "({beta1}, {beta2})", "eps": "{eps}", "weight_decay": "{weight_decay}"},
-            {"betas": "(0.9, 0.999)", "eps": "1e-8", "weight_decay": decay},
+            {"betas": "({beta1}, {beta2})", "eps": "{eps}", "weight_decay": "{weight_decay}", **more},
+            {"betas": "(0.9, 0.999)", "eps": "1e-8", "weight_decay": decay, "amsgrad": "False"},
         )
-        for rule, name, decay in (
-            (optimizers.adam, "Adam", "0"),
-            (optimizers.adamw, "AdamW", "0.01"),
-            (optimizers.radam, "RAdam", "0"),
+        for rule, name, decay, more in (
+            (optimizers.adam, "Adam", "0", {}),
+            (optimizers.adamw, "AdamW", "0.01", {}),
+            (optimizers.amsgrad, "Adam", "0", {"amsgrad": "True"}),
+            (optimizers.amsgradw, "AdamW", "0.01", {"amsgrad": "True"}),
+            (optimizers.radam, "RAdam", "0", {}),
         )
     },
     optimizers.nadam: (

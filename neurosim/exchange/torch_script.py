@@ -328,7 +328,12 @@ class _Script:
 
 
 def _broken(line: str) -> list[str]:
-    """A call that is too long for a line, its arguments on one of their own."""
+    """A call that is too long for a line, its arguments on one of their own or, where that is too long, on several."""
     head, _, rest = line.partition("(")
     indent = " " * (len(line) - len(line.lstrip()))
-    return [f"{head}(", f"{indent}    {rest.removesuffix(')')}", f"{indent})"]
+    inside = f"{indent}    {rest.removesuffix(')')}"
+    lines = [inside]
+    if len(inside) > LONGEST:
+        # Not at the comma of a pair, behind which no name stands.
+        lines = [f"{indent}    {argument}," for argument in re.split(r", (?=\w+=)", inside.strip())]
+    return [f"{head}(", *lines, f"{indent})"]

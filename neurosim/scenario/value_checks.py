@@ -30,6 +30,8 @@ def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[
     yield from network_consistency_faults(tree, registry)
     for path, choice in schedules_of(tree):
         yield from _share(choice, registry.schedules, path, "warmup")
+        for key in ("period", "growth"):
+            yield from _at_least_1(choice, registry.schedules, path, key)
     yield from _training(tree, registry)
     yield from _expectations(tree, registry)
 
@@ -112,10 +114,23 @@ def _name(value: object) -> object:
 
 def _share(choice: object, catalog: Catalog, path: KeyPath, key: str) -> Iterator[Fault]:
     """A parameter of a built-in record, chosen at `path`, that is a share of a whole."""
+    value = _number_of_builtin(choice, catalog, key)
+    if value is not None and not 0 <= value <= 1:
+        yield Fault((*path, key), f"expected a share from 0 to 1, not {show(value)}")
+
+
+def _at_least_1(choice: object, catalog: Catalog, path: KeyPath, key: str) -> Iterator[Fault]:
+    """A parameter of a built-in record that is a number of epochs, or a factor of it."""
+    value = _number_of_builtin(choice, catalog, key)
+    if value is not None and not value >= 1:
+        yield Fault((*path, key), f"expected a number of at least 1, not {show(value)}")
+
+
+def _number_of_builtin(choice: object, catalog: Catalog, key: str) -> int | float | None:
+    """The parameter that a choice of a built-in record has under this name, if that is a number."""
     value = choice.get(key) if isinstance(choice, Mapping) else None
     builtin = [entry.built_in for entry in catalog.candidates(str(_name(choice)))]
-    if isinstance(value, int | float) and not 0 <= value <= 1 and builtin == [True]:
-        yield Fault((*path, key), f"expected a share from 0 to 1, not {show(value)}")
+    return value if isinstance(value, int | float) and builtin == [True] else None
 
 
 def _training(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:

@@ -79,6 +79,7 @@ def test_activations_as_pytorch_has_them(record):
         "selu": torch.nn.functional.selu,
         "gelu": torch.nn.functional.gelu,
         "swish": torch.nn.functional.silu,
+        "gelu_tanh": lambda z: torch.nn.functional.gelu(z, approximate="tanh"),
         "softplus": torch.nn.functional.softplus,
         "hard_sigmoid": torch.nn.functional.hardsigmoid,
         "prelu": lambda z: torch.nn.functional.prelu(z, torch.tensor(0.25)),

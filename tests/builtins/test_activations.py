@@ -21,6 +21,7 @@ OTHER_PARAMS = {
     "learnable_swish": {"beta": 0.625},
     "elu": {"alpha": 0.7},
     "swish": {"beta": 1.7},
+    "softplus": {"beta": 0.3, "threshold": 30.0},
 }
 CASES = [pytest.param(record, record.params, id=record.name) for record in SCALAR] + [
     pytest.param(record, OTHER_PARAMS[record.name], id=f"{record.name}-params")
@@ -50,8 +51,8 @@ def check_derivative(record, params, z):
 
 def test_the_built_in_activations_are_all_there():
     names = (
-        "identity step sigmoid tanh relu leaky_relu prelu elu selu gelu swish learnable_swish softplus hard_sigmoid "
-        "softmax"
+        "identity step sigmoid tanh relu leaky_relu prelu elu selu gelu gelu_tanh swish learnable_swish softplus "
+        "hard_sigmoid softmax"
     )
     assert {record.name for record in RECORDS} == set(names.split())
 
@@ -104,7 +105,10 @@ PUBLISHED = [
     ("swish", {"beta": 1.0}, {0.0: 0.0, 1.0: S1, -1.0: S1 - 1.0}),
     ("swish", {"beta": 2.0}, {0.5: 0.5 * S1}),
     ("learnable_swish", {"beta": 2.0}, {0.5: 0.5 * S1}),
-    ("softplus", {}, {0.0: math.log(2.0), 1.0: 1.3132616875182228}),
+    ("softplus", {"beta": 1.0, "threshold": 40.0}, {0.0: math.log(2.0), 1.0: 1.3132616875182228}),
+    ("softplus", {"beta": 2.0, "threshold": 3.0}, {0.0: math.log(2.0) / 2.0, 0.5: 1.3132616875182228 / 2.0, 2.0: 2.0}),
+    # As torch.nn.functional.gelu(z, approximate="tanh") gives them.
+    ("gelu_tanh", {}, {1.0: 0.8411919906082768, -1.0: -0.15880800939172324, 0.0: 0.0, 2.0: 1.954597694087775}),
     ("hard_sigmoid", {}, {-3.0: 0.0, 0.0: 0.5, 1.5: 0.75, 3.0: 1.0, 9.0: 1.0}),
 ]
 
@@ -124,6 +128,7 @@ def test_defaults_are_the_usual_ones(registry):
         "elu": {"alpha": 1.0},
         "swish": {"beta": 1.0},
         "learnable_swish": {"beta": 1.0},
+        "softplus": {"beta": 1.0, "threshold": 40.0},
     }
     for record in SCALAR:
         assert dict(record.params) == defaults.get(record.name, {})

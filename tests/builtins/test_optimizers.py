@@ -23,8 +23,9 @@ def steps(backend, rule, start, gradients):
 
 
 def test_the_built_in_optimizers_are_all_there(registry):
-    names = {"sgd", "rmsprop", "adagrad", "adam", "adamw", "nadam", "radam", "lars", "lamb", "adafactor", "muon"}
-    assert set(registry.optimizers.names()) == names
+    names = "sgd dampened_sgd rmsprop centered_rmsprop adagrad adam adamw amsgrad amsgradw nadam radam"
+    of_arrays = "lars lamb adafactor muon"
+    assert set(registry.optimizers.names()) == {*names.split(), *of_arrays.split()}
 
 
 def test_steps_by_hand(backend):
@@ -38,6 +39,16 @@ def test_steps_by_hand(backend):
         ("rmsprop", (("rho", 0.75),)): [0.0, 0.5 / math.sqrt(1.0)],
         ("adam", ()): [0.5, 0.5 - 0.5 * (0.08 / 0.19) / math.sqrt((0.001 * (0.999 * 4.0 + 1.0)) / (1.0 - 0.999**2))],
         ("adamw", (("weight_decay", 0.2),)): [0.9 - 0.5],
+        ("dampened_sgd", (("momentum", 0.5), ("dampening", 0.75))): [0.0, -0.375],  # v = 2, then 1 - 0.25
+        ("dampened_sgd", (("momentum", 0.0),)): [0.0, 0.5],
+        # Squares of 1 and 1, without those of the means 0.5 and 0.125.
+        ("centered_rmsprop", (("rho", 0.75), ("eps", 1e-8))): [
+            1.0 - 1.0 / math.sqrt(0.75),
+            1.0 - 1.0 / math.sqrt(0.75) + 0.5 / math.sqrt(1.0 - 0.125**2),
+        ],
+        # The second moment stays where the first gradient took it.
+        ("amsgrad", (("beta2", 0.5),)): [0.5, 0.5 - 0.5 * (0.08 / 0.19) / math.sqrt(2.0 / 0.75)],
+        ("amsgradw", (("beta2", 0.5), ("weight_decay", 0.2))): [0.9 - 0.5],
     }
     for (name, params), expected in hands.items():
         found = steps(backend, (name, {"lr": 0.5, **dict(params)}), 1.0, [2.0, -1.0])

@@ -7,7 +7,7 @@ import pytest
 import support
 
 from neurosim import Schedule, Simulator, load_scenario
-from neurosim.errors import PluginError
+from neurosim.errors import PluginError, ScenarioError
 from neurosim.network.course import Course
 
 
@@ -24,7 +24,8 @@ def feedback(losses, **params):
 
 def test_the_built_in_schedules_are_all_there(registry):
     assert set(registry.schedules.names()) == {
-        "constant", "step_decay", "exponential", "cosine", "one_cycle", "epoch_decay", "reduce_on_plateau",
+        "constant", "step_decay", "exponential", "cosine", "one_cycle", "epoch_decay", "milestones", "cosine_restarts",
+        "reduce_on_plateau",
     }  # fmt: skip
 
 
@@ -119,6 +120,16 @@ PEERS = {
     ),
     "epoch_decay": (
         {"every": 7, "factor": 0.3}, lambda torch, optimizer: torch.StepLR(optimizer, step_size=7, gamma=0.3),
+    ),
+    "milestones": (
+        {"at": (4, 11, 11, 25), "factor": 0.3},
+        lambda torch, optimizer: torch.MultiStepLR(optimizer, milestones=[4, 11, 11, 25], gamma=0.3),
+    ),
+    "cosine_restarts": (
+        {"period": 7, "final": 0.05}, lambda torch, optimizer: torch.CosineAnnealingWarmRestarts(optimizer, 7, 1, 0.05),
+    ),
+    "cosine_restarts that grow": (
+        {"period": 3, "growth": 3}, lambda torch, optimizer: torch.CosineAnnealingWarmRestarts(optimizer, 3, 3),
     ),
     "exponential": (
         {"final": 0.02}, lambda torch, optimizer: torch.ExponentialLR(optimizer, gamma=0.02 ** (1 / 30)),
@@ -224,3 +235,10 @@ def test_backends_follow_the_losses(backend):
         weights.append(float(bench.parameters[1]))
     assert -np.diff(weights) == pytest.approx([0.75, 0.75, 0.375, 0.375], rel=1e-5)
     assert Course(settings, 1, losses).settings(0, 5).rates == pytest.approx([0.25, 0.25, 0.125, 0.125, 0.0625])
+
+
+@pytest.mark.parametrize("wrong", [{"period": 0.5}, {"growth": 0}])
+def test_restarts_take_an_epoch_or_more(wrong):
+    (key,) = wrong
+    with pytest.raises(ScenarioError, match=rf"optimizer.schedule.{key}: expected a number of at least 1, not"):
+        load_scenario("xor", overrides={"optimizer.schedule": {"name": "cosine_restarts", **wrong}})

@@ -108,7 +108,7 @@ SIGMOID = [Dense(7, "leaky_relu"), Dropout(0.3), Dense(1, "sigmoid")]
 SOFTMAX = [Dense(65, "elu"), Dropout(0.4), Dense(9, "selu"), Dense(17, "softmax"), Dense(3, "softmax")]
 WIDE = [Dense(130, "swish"), Dense(66, "hard_sigmoid"), Dense(2)]
 AVERAGED = [*maps(OWN), GlobalAvgPool(), Dense(3)]
-FLAT = [*maps("tanh"), Flatten(), Dense(9, "relu"), Dense(3, "softplus")]
+FLAT = [*maps("tanh"), Flatten(), Dense(9, "gelu_tanh"), Dense(3, "softplus")]
 IMAGE = (7, 6, 2)
 VALUE, NORM = {"clip_value": 0.1}, {"clip_norm": 0.5}
 CASES = {
@@ -118,7 +118,7 @@ CASES = {
     "one block: step": Case(5, [Dense(1, "step", bias=False)], "perceptron", "sgd", SINGLE),
     "persistent: dense": Case(33, SOFTMAX, CCE, "adamw", PERSISTENT),
     "persistent: vectors": Case(12, [*LEARNED, Dense(6)], "gaussian_nll", "lamb", PERSISTENT, VALUE),
-    "persistent: maps": Case(IMAGE, AVERAGED, "huber", "rmsprop", PERSISTENT, NORM),
+    "persistent: maps": Case(IMAGE, AVERAGED, "huber", "centered_rmsprop", PERSISTENT, NORM),
     "separate: dense": Case(70, WIDE, "mse", "lars", SEPARATE),
     "separate: maps": Case(IMAGE, FLAT, "mae", "radam", SEPARATE),
 }

@@ -59,6 +59,8 @@ def test_schedules_and_clipping(tmp_path):
         {"optimizer.schedule": {"name": "cosine", "warmup": 0.2, "final": 0.1}},
         {"optimizer.schedule": "one_cycle"},
         {"optimizer.schedule": {"name": "epoch_decay", "every": 2}},
+        {"optimizer.schedule": {"name": "milestones", "at": [1, 3]}},
+        {"optimizer.schedule": {"name": "cosine_restarts", "period": 1, "growth": 2}},
         {"training.clip_norm": 0.1, "training.shuffle": False},
         {"training.clip_value": 0.01},
     ]

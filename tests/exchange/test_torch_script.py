@@ -92,11 +92,14 @@ def test_optimizers_schedules_and_losses(tmp_path):
     rules += [{"name": "sgd", "momentum": 0.9, "nesterov": nesterov} for nesterov in (0.0, 0.5, 1.0)]
     rules += [{"name": "sgd", "momentum": 0.9, "nesterov": 0.5, "schedule": "one_cycle"}]
     changes = [{"optimizer": rule} for rule in rules]
-    changes += [{"optimizer.schedule": name, "training.epochs": 30} for name in ("cosine", "epoch_decay", "step_decay")]
+    schedules = ["cosine", "epoch_decay", "step_decay", {"name": "milestones", "at": [4, 9]}]
+    schedules += [{"name": "cosine_restarts", "period": 3, "growth": 2}]
+    changes += [{"optimizer.schedule": schedule, "training.epochs": 30} for schedule in schedules]
     changes += [{"training.clip_value": 0.01}]
     for loss, name in [
         ("hinge", "tanh"), ("perceptron", "identity"), ("mse", "sigmoid"), ("binary_cross_entropy", "hard_sigmoid"),
-        ({"name": "binary_cross_entropy", "label_smoothing": 0.1}, "sigmoid"),
+        ({"name": "binary_cross_entropy", "label_smoothing": 0.1}, "sigmoid"), ("mse", "gelu_tanh"),
+        ("mse", {"name": "softplus", "beta": 3.0, "threshold": 1.0}),
     ]:  # fmt: skip
         changes.append({"network.loss": loss, "network.layers.1.activation": name})
     networks = [simulator("xor", change) for change in changes]

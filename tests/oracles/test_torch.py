@@ -73,13 +73,14 @@ def test_whole_epochs_are_the_same_steps(backend, name):
 def test_every_built_in_is_compared_with_pytorch(registry):
     """But for those that PyTorch does not have; gaussian_nll is compared in test_torch_losses.py."""
     activations = {kind for kind, _ in torch_values.ACTIVATIONS.values()}
-    # Those that learn are compared as layers.
-    assert set(registry.activations.names()) - activations == {"step", "prelu", "learnable_swish"}
+    # Those that learn are compared as layers, and gelu_tanh in test_torch_activations.py.
+    assert set(registry.activations.names()) - activations == {"step", "prelu", "learnable_swish", "gelu_tanh"}
     losses = {kind for kind, _ in torch_values.LOSSES.values()}
     assert set(registry.losses.names()) - losses == {"hinge", "perceptron", "gaussian_nll"}
     trained = {entry[0] for entry in torch_values.TRAJECTORIES.values()}
-    # Of these, what they need is in test_array_optimizers.py.
-    assert set(registry.optimizers.names()) - trained == {"lars", "lamb", "adafactor", "muon"}
+    # Of these, what they need is in test_array_optimizers.py, as are those that are compared live.
+    live = {"dampened_sgd", "centered_rmsprop", "amsgrad", "amsgradw"}
+    assert set(registry.optimizers.names()) - trained == {"lars", "lamb", "adafactor", "muon", *live}
 
 
 def test_the_stored_file_is_small():
