@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,7 +17,6 @@ import numpy as np
 
 from neurosim.exchange.onnx_graph import Array, Node
 from neurosim.exchange.onnx_reading import Read, place, refused, shown
-from neurosim.network.layers import Window
 
 Table = dict[str, Any]
 
@@ -153,13 +152,3 @@ class Graph:
             array = self.arrays[others[0]]
             return float(array.ravel()[0]) if array.size == 1 else None
         return None
-
-
-def padding_of(
-    shape: Sequence[int], kernel: tuple[int, int], stride: tuple[int, int], pads: Sequence[int]
-) -> str | None:
-    """What a scenario calls a padding of (top, bottom, left, right) cells; None where it has no name."""
-    for name in ("valid", "same"):
-        if Window.padded(tuple(shape), kernel, stride, name).padding == tuple(pads):
-            return name
-    return None

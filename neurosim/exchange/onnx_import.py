@@ -91,7 +91,9 @@ def import_onnx(path: Path | str, out: Path | str, *, registry: Registry | None 
         arrays, words = own
         scenario = _own_scenario(file, read, words, known)
     else:
-        arrays, words, scenario = _foreign(file, read, known)
+        # Numbers that float32 does not hold are refused with the other arrays.
+        with np.errstate(all="ignore"):
+            arrays, words, scenario = _foreign(file, read, known)
     try:
         network = described_model(file, arrays, words, known).network
     except DataError as error:

@@ -11,12 +11,13 @@ import numpy as np
 
 from neurosim.exchange.onnx_activations import ACTIVATIONS
 from neurosim.exchange.onnx_attributes import allow, integers, needs, number, of_shape, whole
-from neurosim.exchange.onnx_chain import Chain, Graph, State, padding_of
+from neurosim.exchange.onnx_chain import Chain, Graph, State, Table
 from neurosim.exchange.onnx_graph import Array, Node
 from neurosim.exchange.onnx_reading import place, refused
 from neurosim.network.layers import Window
 
 _DOUBLE, _FLOAT = 11, 1
+_MOST_CELLS = 10_000
 
 
 # Layers with weights ----------------------------------------------------------------------------------------
@@ -70,11 +71,14 @@ def _conv(graph: Graph, chain: Chain, node: Node, state: State) -> State:
     kernel = (weight.shape[2], weight.shape[3])
     if node.attributes.get("kernel_shape", kernel) != kernel:
         raise refused(f"{place(node)} names another kernel than its weights have")
-    allow(node, group=1, dilations=(1, 1))
-    channels = weight.shape[0]
-    of_shape(node, weight, (channels, state.shape[2], *kernel), "weights")
+    channels, groups = weight.shape[0], whole(node, "group", 1)
+    if groups < 1 or channels % groups or state.shape[2] % groups:
+        raise refused(f"{place(node)} divides its channels into {groups} groups, which cannot be")
+    of_shape(node, weight, (channels, state.shape[2] // groups, *kernel), "weights")
     bias = graph.weights(node, 2, "bias")
-    settings, size = _window(node, state, kernel)
+    settings, size = _window(node, state, kernel, "kernel")
+    if groups > 1:
+        settings["groups"] = groups
     table = {"channels": channels, **settings, "activation": "identity", "bias": bias is not None}
     if bias is not None:
         of_shape(node, bias, (channels,), "a bias")
@@ -82,36 +86,44 @@ def _conv(graph: Graph, chain: Chain, node: Node, state: State) -> State:
     return state.map(*size, channels)
 
 
-def _window(
-    node: Node, state: State, kernel: tuple[int, int], name: str = "kernel"
-) -> tuple[dict[str, Any], tuple[int, int]]:
+def _window(node: Node, state: State, kernel: tuple[int, int], name: str) -> tuple[Table, tuple[int, int]]:
     """The settings of a window on a map, and the size of what comes out."""
-    stride = integers(node, "strides", 2, 1)
-    if not all(1 <= part <= 10_000 for part in (*kernel, *stride)):
+    (down, across), (tall, broad) = integers(node, "strides", 2, 1), integers(node, "dilations", 2, 1)
+    if not all(1 <= part <= _MOST_CELLS for part in (*kernel, down, across, tall, broad)):
         raise refused(f"{place(node)} has a window that cannot be")
-    pads = _pads(node, state, kernel, (stride[0], stride[1]))
-    padding = padding_of(state.shape, kernel, (stride[0], stride[1]), pads)
-    if padding is None:
-        top, bottom, left, right = pads
-        cells = f"{top}, {bottom}, {left} and {right} cells at the top, the bottom, the left and the right"
-        raise refused(f'{place(node)} is padded by {cells}, which is neither "valid" nor "same"')
-    window = Window(state.shape, kernel, (stride[0], stride[1]), (pads[0], pads[1], pads[2], pads[3]))
+    ceil = bool(whole(node, "ceil_mode", 0))
+    padding = _padding(node, state, kernel, (down, across), (tall, broad))
+    window = Window.padded(state.shape, kernel, (down, across), padding, (tall, broad), ceil=ceil)
     if min(window.output_size) < 1:
         raise refused(f"{place(node)} has a window that is larger than its map")
-    return {name: list(kernel), "stride": list(stride), "padding": padding}, window.output_size
+    settings: Table = {name: list(kernel), "stride": [down, across]}
+    settings["padding"] = padding if isinstance(padding, str) else list(padding)
+    if (tall, broad) != (1, 1):
+        settings["dilation"] = [tall, broad]
+    if window.ceil:
+        settings["ceil"] = True
+    return settings, window.output_size
 
 
-def _pads(node: Node, state: State, kernel: tuple[int, int], stride: tuple[int, int]) -> tuple[int, ...]:
-    """Cells at the top, the bottom, the left and the right."""
+def _padding(
+    node: Node, state: State, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+) -> str | tuple[int, int, int, int]:
+    """Cells at the top, the bottom, the left and the right, or what a scenario calls them."""
     how = node.attributes.get("auto_pad", "NOTSET")
     if how == "VALID":
-        return (0, 0, 0, 0)
-    if how in ("SAME_UPPER", "SAME_LOWER"):
-        top, bottom, left, right = Window.padded(state.shape, kernel, stride, "same").padding
-        return (top, bottom, left, right) if how == "SAME_UPPER" else (bottom, top, right, left)
+        return "valid"
+    top, bottom, left, right = Window.padded(state.shape, kernel, stride, "same", dilation).padding
+    if how == "SAME_UPPER":
+        return "same"
+    if how == "SAME_LOWER":
+        return bottom, top, right, left
     allow(node, auto_pad="NOTSET")
-    top, left, bottom, right = integers(node, "pads", 4, 0)
-    return (top, bottom, left, right)
+    above, before, below, after = integers(node, "pads", 4, 0)
+    if not all(0 <= cells <= _MOST_CELLS for cells in (above, before, below, after)):
+        raise refused(f"{place(node)} is padded by {(above, before, below, after)} cells, which cannot be")
+    if (above, below, before, after) == (0, 0, 0, 0):
+        return "valid"
+    return "same" if (above, below, before, after) == (top, bottom, left, right) else (above, below, before, after)
 
 
 # Pools and normalization ------------------------------------------------------------------------------------
@@ -120,13 +132,13 @@ def _pads(node: Node, state: State, kernel: tuple[int, int], stride: tuple[int, 
 def _pool(kind: str, **allowed: Any) -> Callable[[Graph, Chain, Node, State], State]:
     def handler(graph: Graph, chain: Chain, node: Node, state: State) -> State:
         needs(node, state, "first")
-        allow(node, ceil_mode=0, dilations=(1, 1), **allowed)
+        allow(node, **allowed)
         given = node.attributes.get("kernel_shape", ())
         if not isinstance(given, tuple) or len(given) != 2:
             raise refused(f"{place(node)} is no pool of maps")
         settings, size = _window(node, state, given, "size")
-        if kind == "avg_pool2d" and settings["padding"] == "same" and any(integers(node, "pads", 4, 0)):
-            allow(node, count_include_pad=0)
+        if kind == "avg_pool2d" and whole(node, "count_include_pad", 0):
+            settings["count_padding"] = True
         chain.add(kind, settings)
         return state.map(*size, state.shape[2])
 
@@ -345,7 +357,7 @@ def _scale(chain: Chain, node: Node, state: State, numbers: Array, *, reverse: b
 HANDLERS: Mapping[str, Callable[[Graph, Chain, Node, State], State]] = {
     **ACTIVATIONS,
     "Add": _arithmetic,
-    "AveragePool": _pool("avg_pool2d"),
+    "AveragePool": _pool("avg_pool2d", dilations=(1, 1)),
     "BatchNormalization": _batch_norm,
     "Cast": _cast,
     "Conv": _conv,
@@ -358,7 +370,7 @@ HANDLERS: Mapping[str, Callable[[Graph, Chain, Node, State], State]] = {
     "Identity": _same,
     "LayerNormalization": _layer_norm,
     "MatMul": _matmul,
-    "MaxPool": _pool("max_pool2d", storage_order=0),
+    "MaxPool": _pool("max_pool2d"),
     "Mul": _arithmetic,
     "ReduceMean": _mean,
     "Reshape": _reshape,

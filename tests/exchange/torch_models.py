@@ -1,4 +1,4 @@
-"""Ten small models of PyTorch's, as its exporter writes them; ``python tests/exchange/torch_models.py`` stores them.
+"""Twelve small models of PyTorch's, as its exporter writes them; ``python tests/exchange/torch_models.py`` stores them.
 
 The stored files, with rows and PyTorch's outputs for them, are for where PyTorch is not installed.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 STORED = Path(__file__).parent / "pytorch"
 NAMES = [
-    "mlp", "norms", "curves", "gates", "skip", "lenet", "vgg", "projection", "slopes", "colors",
+    "mlp", "norms", "curves", "gates", "skip", "lenet", "vgg", "projection", "slopes", "colors", "mobile", "resnet",
 ]  # fmt: skip
 
 
@@ -58,6 +58,14 @@ def models():
                        nn.Flatten(), linear(6, 3)],
         "slopes": [conv(2, 4, bias=False), nn.PReLU(4), View(), linear(256, 6), nn.PReLU(), linear(6, 2)],
         "colors": [nn.Conv2d(3, 5, 2, stride=2), nn.Tanh(), Mean(), linear(5, 4)],
+        "mobile": [conv(1, 4, stride=2), nn.BatchNorm2d(4), nn.ReLU(), conv(4, 4, groups=4), nn.Conv2d(4, 6, 1),
+                   conv(6, 4, groups=2, dilation=2, padding=(2, 1)), nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+                   nn.AvgPool2d(2, 1, 1), nn.Flatten(), linear(48, 3)],
+        "resnet": [conv(1, 4, bias=False), nn.BatchNorm2d(4), nn.ReLU(),
+                   Skip(nn.Sequential(conv(4, 6, stride=2, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
+                                      conv(6, 6, bias=False), nn.BatchNorm2d(6)),
+                        nn.Sequential(nn.Conv2d(4, 6, 1, stride=2, bias=False), nn.BatchNorm2d(6))),
+                   nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear(6, 3)],
     }  # fmt: skip
     shapes = {"mlp": (4,), "norms": (4,), "curves": (3,), "gates": (5,), "skip": (4,), "slopes": (2, 8, 8)}
     shapes |= {"colors": (3, 8, 8)}
