@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from neurosim.interactive import diagnose as diagnose
     from neurosim.interactive import explain as explain
     from neurosim.interactive import export as export
+    from neurosim.interactive import import_onnx as import_onnx
     from neurosim.interactive import plot as plot
     from neurosim.interactive import replay as replay
     from neurosim.interactive import write_report as write_report
@@ -88,6 +89,7 @@ _HOME = {
     "diagnose": "neurosim.interactive",
     "explain": "neurosim.interactive",
     "export": "neurosim.interactive",
+    "import_onnx": "neurosim.interactive",
     "plot": "neurosim.interactive",
     "replay": "neurosim.interactive",
     "write_report": "neurosim.interactive",

@@ -5,7 +5,18 @@ Reading order: `given` (what may stand for a run or a scenario), `looks` (diagno
 """
 
 from neurosim.interactive.futures import compare, replay
-from neurosim.interactive.looks import diagnose, explain, export, write_report
+from neurosim.interactive.looks import diagnose, explain, export, import_onnx, write_report
 from neurosim.interactive.pictures import Animation, animate, plot
 
-__all__ = ["Animation", "animate", "compare", "diagnose", "explain", "export", "plot", "replay", "write_report"]
+__all__ = [
+    "Animation",
+    "animate",
+    "compare",
+    "diagnose",
+    "explain",
+    "export",
+    "import_onnx",
+    "plot",
+    "replay",
+    "write_report",
+]

@@ -1,4 +1,4 @@
-"""A diagnosis, a worksheet, a page and a script, of anything that represents a run."""
+"""A diagnosis, a worksheet, a page and a script, of anything that represents a run; and networks that come in."""
 
 from __future__ import annotations
 
@@ -144,3 +144,27 @@ def export(run: Result | Simulator | Replay | Path | str, to: str, out: Path | s
         When a file cannot be written, or there is no such run.
     """
     return export_network(simulator_of(run, "neurosim.export", force=force), to, Path(out))[0]
+
+
+def import_onnx(path: Path | str, out: Path | str) -> Path:
+    """Make a scenario and a model of the network in an ONNX file; returns the folder, for `neurosim.load_model`.
+
+    Nothing but the file is read, and nothing in it is executed.
+
+    Parameters
+    ----------
+    path : path
+        The file, from neurosim, PyTorch or any other program.
+    out : path
+        The folder for both; it must be empty or not there.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be imported, naming the node that is not understood, or the folder is not empty.
+    DataError
+        When a file cannot be read or written.
+    """
+    from neurosim.exchange.onnx_import import import_onnx as imported
+
+    return imported(path, out).files[0].parent

@@ -20,6 +20,10 @@ def test_a_network_comes_in(neurosim, tmp_path):
     ours = network.forward(network.data.to_input(np.array([[5.1, 3.5, 1.4, 0.2]])))
     np.testing.assert_allclose(told["predictions"][0]["outputs"], ours[0], atol=1e-6)
     assert "131" in neurosim("info", "flowers/network.toml").out
+    folder = package.import_onnx(tmp_path / "flowers.onnx", tmp_path / "again")
+    assert package.load_model(folder, backend="reference").predict([[5.1, 3.5, 1.4, 0.2]]) == [
+        told["predictions"][0]["class"]
+    ]
     done = neurosim("import", "flowers.onnx", "--out", "flowers")
     assert (done.code, "flowers is there already" in done.err) == (2, True)
     (tmp_path / "no.onnx").write_bytes(b"no")
