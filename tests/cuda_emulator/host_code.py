@@ -22,6 +22,7 @@ from cuda_emulator.library import load
 _REGISTERS = {"tid.x": "thread", "ntid.x": "threads", "ctaid.x": "block", "nctaid.x": "blocks"}
 _DECLARATIONS = """
 declare void @emulator_barrier(i32) convergent noduplicate nounwind
+declare void @emulator_warp_barrier(i32, i32) convergent noduplicate nounwind
 declare i32 @emulator_grid_barrier(i64, i32, i32) convergent noduplicate nounwind
 declare i64 @emulator_grid(i32) nounwind
 declare void @emulator_fence() nounwind
@@ -138,7 +139,19 @@ def _new_machine() -> llvm.TargetMachine:
 
 def subprograms(library: ctypes.CDLL) -> list[str]:
     """What kernels may call of the library."""
-    names = ["thread", "threads", "block", "blocks", "zero", "one", "barrier", "grid", "grid_barrier", "fence"]
+    names = [
+        "thread",
+        "threads",
+        "block",
+        "blocks",
+        "zero",
+        "one",
+        "barrier",
+        "warp_barrier",
+        "grid",
+        "grid_barrier",
+        "fence",
+    ]
     return [f"emulator_{name}" for name in [*names, "read", "write", "atomic", "local"]]
 
 
@@ -225,6 +238,8 @@ def _for_host(text: str) -> str:
         if "llvm.nvvm." in line:
             line = re.sub(r'@"?llvm\.nvvm\.read\.ptx\.sreg\.([a-z]+\.[xyz])"?\(\)', register, line)
             line = re.sub(r'@"?llvm\.nvvm\.barrier0"?\(\)', f"@emulator_barrier(i32 {_new_site(function)})", line)
+            of_warp = rf"@emulator_warp_barrier(\1, i32 {_new_site(function)})"
+            line = re.sub(r'@"?llvm\.nvvm\.bar\.warp\.sync"?\((i32 [^)]*)\)', of_warp, line)
             line = re.sub(r'@"?llvm\.nvvm\.membar\.(?:gl|sys)"?\(\)', "@emulator_fence()", line)
         elif "cudaCG" in line:
             line = line.replace('@"cudaCGGetIntrinsicHandle"(', "@emulator_grid(")

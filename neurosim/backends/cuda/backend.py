@@ -100,7 +100,7 @@ class CudaBackend(Backend):
 
     @property
     def is_small(self) -> bool:
-        """Whether many networks like this one can be trained at once, by one block of threads each.
+        """Whether many networks like this one can be trained at once, by a team of threads each.
 
         Members of an ensemble return only their parameters, so networks with running statistics cannot.
         """
@@ -339,10 +339,10 @@ class CudaBackend(Backend):
     def small_networks(
         self, seeds: Sequence[int], rows: Sequence[Rows], weights: NDArray[np.float32], state: NDArray[np.float32]
     ) -> SmallNetworks:
-        """Networks like this one, one block of threads each, from these initial values (see `SmallNetworks`)."""
-        module, tiles, terms = self._module("single_block"), self._sizes.single_block, self._sizes.terms
+        """Networks like this one, a team of threads each, from these initial values (see `SmallNetworks`)."""
+        given = self._sizes
         return SmallNetworks(
-            module, self.network, self.training, tiles, terms, seeds, rows, weights, state, self.compiling
+            self.network, self.training, given.single_block, given.terms, seeds, rows, weights, state, self.compiling
         )
 
     def _train_persistent(

@@ -8,6 +8,8 @@ formula is right in the middle of them.
 
 # mypy: disable-error-code="no-untyped-def"
 
+import numpy as np
+
 # Tiles. A block of threads computes ROWS x COLUMNS numbers of a product at a time, DEPTH terms at a time; each of its
 # THREADS threads keeps DOWN x ACROSS of them in registers.
 ROWS = COLUMNS = DEPTH = 16
@@ -17,6 +19,23 @@ THREADS = (ROWS // DOWN) * (COLUMNS // ACROSS)
 SLOTS = CONSTANTS = 0
 # Whether a normalization of the network is one of maps.
 HAS_MAPS = False
+
+# Of small networks, each trained by THREADS threads, NETWORKS of them in a block: the table of the network; the rows of
+# a batch, and whether all batches have so many; numbers of an input row, and of an output row; how many dropout layers there are, and whether
+# rows are shuffled; the length of those arrays that are in shared memory, 0 for the others.
+STAGE_TABLE, NUMBER_TABLE = np.zeros((1, 1), np.int32), np.zeros(1, np.float32)
+LOSS_TABLE = np.zeros(1, np.int32)
+BATCH, WHOLE, NETWORK_INPUTS, NETWORKS = 1, True, 1, 1
+OUTPUTS, DROPOUTS, SHUFFLES, SLOTS_HERE = 1, 0, False, 0
+WEIGHTS_HERE = STATE_HERE = WORK_HERE = ORDER_HERE = MEASURES_HERE = 0
+
+
+def wait():
+    """Waits for the other threads of a small network."""
+
+
+def run_step(net, data, loss, rows, first, learner, step, measures):
+    """All phases of a step of a small network, each followed by `wait`."""
 
 
 def activate(which, z, numbers, at, net, s, unit):

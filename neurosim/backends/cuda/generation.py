@@ -30,12 +30,12 @@ import numpy as np
 
 from neurosim.backends.cuda.functions import math
 from neurosim.backends.cuda.grid_barrier import wait_for_blocks
-from neurosim.backends.cuda.target import cuda, float32, inner, {jit}, larger, scalar, smaller
+from neurosim.backends.cuda.target import cuda, float32, inner, int32, {jit}, larger, scalar, smaller
 
 F = np.float32{widest}
 ROWS, COLUMNS, DEPTH = {rows}, {columns}, {depth}
 DOWN, ACROSS = {down}, {across}
-THREADS = (ROWS // DOWN) * (COLUMNS // ACROSS)
+THREADS = {threads}
 SLOTS, CONSTANTS = {slots}, {constants}
 HAS_MAPS = {has_maps}
 
@@ -124,11 +124,13 @@ def generate(
     looks_at_arrays: bool = False,
     averages: bool = False,
     flushing: bool = False,
+    team: tuple[int, str] | None = None,
 ) -> Generated:
     """The module for a network, an optimizer and a kind of kernels: the file of that name.
 
     `looks_at_arrays`: whether updates need to know more of a number than its gradient and slots; `averages`: whether
-    one more slot is an average of the parameter; `flushing`: whether numbers too small for a normal float32 count as 0.
+    one more slot is an average of the parameter; `flushing`: whether numbers too small for a normal float32 count as 0;
+    `team`: of a small network, its threads and what else is fixed, as text (`neurosim.backends.cuda.teams`).
 
     Raises
     ------
@@ -155,6 +157,7 @@ def generate(
         depth=tiles.depth,
         down=tiles.down,
         across=tiles.across,
+        threads=tiles.threads if team is None else team[0],
         slots=len(optimizer.slots),
         has_maps=any(isinstance(layer, Normalization) and len(layer.shape) > 1 for layer in network.parts),
         constants=sum(split.count for split in splits),
@@ -163,8 +166,10 @@ def generate(
     )
     needed = {*needs(network), *([ARRAYS] if looks_at_arrays else [])}
     parts = "".join(_part(part, name in needed) for name, part in _PARTS.items())
-    text = header + "".join(_text_of(name) for name in ("common", "starts", "clipping", "tiles", "phases")) + parts
-    return Generated(text + _text_of(kernels), translator)
+    products = "tiles" if team is None else "sums"
+    text = header + "".join(_text_of(name) for name in ("common", "starts", "clipping", "phases", products)) + parts
+    fixed = "" if team is None else f"\n\n{team[1]}\n"
+    return Generated(text + fixed + _text_of(kernels), translator)
 
 
 def widest_line(translator: Translator, widest: int) -> str:

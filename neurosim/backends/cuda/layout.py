@@ -31,6 +31,7 @@ def build_table(
     terms: Terms | None = None,
     biases_first: bool = False,
     begins_with_shift: bool = False,
+    keeps_inputs: bool = False,
 ) -> Table:
     """Lay out a network.
 
@@ -52,6 +53,8 @@ def build_table(
         Whether all weighted sums begin with the bias, as when the CPU engine trains small networks.
     begins_with_shift : bool
         Whether the sums of the first stage begin with what the shift of the inputs adds; the inputs are not shifted.
+    keeps_inputs : bool
+        Whether the work space begins with the inputs of a batch.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def build_table(
     clip_value, clip_norm = (training.clip_value, training.clip_norm) if training is not None else (None, None)
     layout = Layout(network, capacity, activations, terms or Terms(), KINDS, biases_first=biases_first)
     layout.keep(*(math.inf if bound is None else bound for bound in (clip_value, clip_norm)))
-    layout.stack(network.layers, Flow())
+    layout.stack(network.layers, Flow(layout.rows(network.inputs)) if keeps_inputs else Flow())
     if not layout.stages:
         raise BackendError("the CUDA backend has nothing to compute in this network", 'Use backend="cpu".')
     if begins_with_shift:

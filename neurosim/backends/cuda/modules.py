@@ -8,12 +8,18 @@ from neurosim.backends.cache import load_generated
 from neurosim.backends.cpu.groups import is_small
 from neurosim.backends.cuda.device import GENERATED
 from neurosim.backends.cuda.generation import Tiles, generate
+from neurosim.backends.cuda.teams import Team
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 
+# For kernels without products in tiles.
+NO_TILES = Tiles(1, 1, 1, 1, 1)
 
-def load_kernels(network: Network, training: Training, tiles: Tiles, kernels: str) -> ModuleType:
-    """The module of one kind of kernels for a network.
+
+def load_kernels(
+    network: Network, training: Training, tiles: Tiles, kernels: str, team: Team | None = None
+) -> ModuleType:
+    """The module of one kind of kernels for a network; those of ``single_block`` are for a team.
 
     Raises
     ------
@@ -29,6 +35,7 @@ def load_kernels(network: Network, training: Training, tiles: Tiles, kernels: st
         averages=training.average is not None,
         # As the CPU engine does, but not where it trains small networks.
         flushing=kernels == "separate" or not is_small(network, training),
+        team=None if team is None else (team.threads, team.text()),
     )
     module = load_generated(f"cuda_{kernels}", generated.text)
     # A kernel is compiled when it is first launched; this serves to report errors at that time.

@@ -1,23 +1,21 @@
-"""Small networks on the GPU, one block of threads each: a single one, or thousands that differ in their seed."""
+"""Small networks on the GPU, a team of threads each: a single one, or thousands that differ in their seed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, dropout_keys
-from neurosim.backends.cpu.groups import is_small
 from neurosim.backends.cuda.device import Memory, call, prepare, scaling
 from neurosim.backends.cuda.fields import Terms
-from neurosim.backends.cuda.generation import Tiles, activations_of
-from neurosim.backends.cuda.layout import build_table
+from neurosim.backends.cuda.modules import NO_TILES, load_kernels
 from neurosim.backends.cuda.pace import Pace, has_limit
 from neurosim.backends.cuda.step_constants import training_constants
+from neurosim.backends.cuda.teams import Teams, team_for
 from neurosim.data.rows import Rows
 from neurosim.network.course import Course
 from neurosim.network.network import Network
@@ -30,12 +28,10 @@ class SmallNetworks:
 
     Parameters
     ----------
-    module : module
-        Generated from ``single_block``.
     network, training : Network, Training
         The network and training that they have in common.
-    tiles, terms : Tiles, Terms
-        How products and long sums are divided.
+    teams, terms : Teams, Terms
+        How networks are divided among threads, and long sums.
     seeds : sequence of int
         One for each network.
     rows : sequence of Rows
@@ -48,10 +44,9 @@ class SmallNetworks:
 
     def __init__(
         self,
-        module: ModuleType,
         network: Network,
         training: Training,
-        tiles: Tiles,
+        teams: Teams,
         terms: Terms,
         seeds: Sequence[int],
         rows: Sequence[Rows],
@@ -59,11 +54,10 @@ class SmallNetworks:
         state: NDArray[np.float32],
         compiling: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self.module = module
         self._compiling = compiling
         self._pace = Pace(has_limit(), first=1)
         self.training = training
-        self.tiles = tiles
+        self._teams = teams
         self.count = len(seeds)
         self.rows = rows[0].count
         self._network = network
@@ -99,22 +93,14 @@ class SmallNetworks:
         self._measures = memory.empty((self.count, self.rows, 2), np.float32)
 
     def _lay_out(self, batch: int) -> None:
-        """Have the network's table, and room for its work, for batches of so many rows."""
+        """Have the kernel for batches of so many rows, and room for what is not in shared memory."""
         if batch == self._batch:
             return
-        table = build_table(
-            self._network,
-            batch,
-            activations_of(self._network),
-            judge=self._judge,
-            training=self.training,
-            terms=self._terms,
-            biases_first=is_small(self._network, self.training),
-        )
-        memory, self._batch = self._memory, batch
-        self._table = tuple(memory.upload(part) for part in (table.program(), table.stages, table.loss))
-        self._numbers = memory.upload(table.numbers)
-        self._work = memory.empty((self.count, max(table.work, 1)), np.float32)
+        network, training = self._network, self.training
+        team = team_for(network, training, batch, self.rows, self._judge, self._teams, self._terms)
+        self._batch, self._team = batch, team
+        self.module = load_kernels(network, training, NO_TILES, "single_block", team)
+        self._work = self._memory.empty((self.count, 1 if team.here["work"] else team.table.work), np.float32)
 
     def train(
         self,
@@ -154,12 +140,13 @@ class SmallNetworks:
         memory = self._memory
         totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
         arguments = (
-            *self._table, batch, epochs, first_epoch, *span, *self._data, self._numbers, self.weights, self.state,
-            self._gradient, self._work, self._keys, memory.upload(constants), self._measures, totals,
+            epochs, first_epoch, *span, *self._data, self.weights, self.state, self._gradient, self._work, self._keys,
+            memory.upload(constants), self._measures, totals,
         )  # fmt: skip
         with self._compiling():
             prepare(self.module.train_networks, *arguments)
-        call(self.module.train_networks, self.count, self.tiles.threads, *arguments)
+        blocks = -(-self.count // self._team.networks)
+        call(self.module.train_networks, blocks, self._team.block, *arguments)
         return memory.download(totals)[:, :epochs].transpose(1, 0, 2).astype(np.float64)
 
     def parameters(self) -> NDArray[np.float32]:

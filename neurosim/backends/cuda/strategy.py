@@ -9,9 +9,10 @@ from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles
 from neurosim.backends.cuda.stages.kinds import is_wide, works_on_maps
 from neurosim.backends.cuda.target import simulated
+from neurosim.backends.cuda.teams import Teams
 from neurosim.network.network import Network
 
-# Networks with up to this many parameters are trained by one block of threads, like those side by side on the CPU.
+# Networks with up to this many parameters are trained by a team of threads each, like those side by side on the CPU.
 SMALL_NETWORK = 4096
 
 
@@ -26,7 +27,7 @@ class Strategy(Enum):
 def choose_strategy(network: Network) -> Strategy:
     """The strategy for a network, which depends only on its sizes.
 
-    A network that works on maps has a lot of work, however few its parameters: one block is not enough.
+    A network that works on maps has a lot of work, however few its parameters: a team is not enough.
     """
     if network.size <= SMALL_NETWORK and not works_on_maps(network):
         return Strategy.SINGLE_BLOCK
@@ -39,8 +40,10 @@ class Sizes:
 
     Attributes
     ----------
-    single_block, persistent, separate : Tiles
-        Tiles of each kind of kernels.
+    single_block : Teams
+        How small networks are divided among threads.
+    persistent, separate : Tiles
+        Tiles of each other kind of kernels.
     evaluation_rows, evaluation_numbers : int
         Greatest number of rows evaluated at a time, and of numbers in the work space for them.
     most_blocks : int
@@ -49,7 +52,7 @@ class Sizes:
         How long sums are divided.
     """
 
-    single_block: Tiles
+    single_block: Teams
     persistent: Tiles
     separate: Tiles
     evaluation_rows: int
@@ -58,16 +61,17 @@ class Sizes:
     terms: Terms
 
     def tiles_for(self, strategy: Strategy) -> dict[str, Tiles]:
-        """The kinds of kernels that a strategy needs, with their tiles; evaluation needs ``separate``."""
+        """The kinds of kernels with tiles that a strategy needs, with these; evaluation needs ``separate``."""
         kinds = {"separate": self.separate}
-        if strategy is not Strategy.SEPARATE:
-            kinds[strategy.value] = self.single_block if strategy is Strategy.SINGLE_BLOCK else self.persistent
+        if strategy is Strategy.PERSISTENT:
+            kinds[strategy.value] = self.persistent
         return kinds
 
 
 ON_GPU = Sizes(
-    # 64 threads: two warps wait for each other only briefly, and thousands of blocks fit at once.
-    single_block=Tiles(8, 8, 16, 1, 1),
+    # About as much work for a thread as it takes to wait for the others a few times. The shared memory is that which a
+    # block may have without being asked for as such.
+    single_block=Teams(work=32, warp=32, most_threads=256, shared=48 * 1024),
     # Small tiles, so that a batch of 64 rows and a layer of 256 units are work for 64 blocks.
     persistent=Tiles(16, 16, 16, 1, 1),
     separate=Tiles(64, 64, 16, 4, 4),
@@ -79,7 +83,7 @@ ON_GPU = Sizes(
 )
 # A thread of the simulator costs a tenth of a millisecond: few threads, few blocks, odd shapes to find mistakes.
 IN_SIMULATOR = Sizes(
-    single_block=Tiles(2, 2, 3, 1, 1),
+    single_block=Teams(work=100, warp=4, most_threads=4, shared=1500),
     persistent=Tiles(4, 2, 5, 2, 1),
     separate=Tiles(4, 6, 3, 2, 3),
     evaluation_rows=64,

@@ -30,7 +30,7 @@ INSTALL = 'pip install "neurosim-edu[cuda13]", or [cuda12] for a driver of CUDA 
 TOOLKIT = f"{INSTALL}. Or set CUDA_HOME to the folder of an installed toolkit."
 
 try:
-    from numba import cuda, float32  # noqa: F401 (float32 is for generated modules)
+    from numba import cuda, float32, int32  # noqa: F401 (the types are for generated modules)
 except ImportError as error:
     raise BackendError("numba has no CUDA target here", INSTALL) from error
 

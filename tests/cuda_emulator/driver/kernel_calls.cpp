@@ -17,6 +17,7 @@ CALLED uint32_t emulator_zero() { return 0; }
 CALLED uint32_t emulator_one() { return 1; }
 
 CALLED void emulator_barrier(uint32_t site) { wait_at_barrier(site); }
+CALLED void emulator_warp_barrier(uint32_t mask, uint32_t site) { wait_at_warp_barrier(mask, site); }
 
 constexpr uint64_t GRID = 0x6772696421;
 CALLED uint64_t emulator_grid(uint32_t) { return GRID; }

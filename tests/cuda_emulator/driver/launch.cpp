@@ -30,6 +30,7 @@ namespace {
 
 // So often in a row may threads give way without any of them coming to a barrier or to its end.
 constexpr uint64_t PATIENCE = 100'000;
+constexpr uint32_t WARP = 32;
 
 std::vector<std::unique_ptr<Stack>> spare_stacks;
 
@@ -138,11 +139,12 @@ private:
     // Lets the threads of a block go on if all have come to a barrier, and ends the block if all have ended.
     void settle(Block& block) {
         if (is_runnable(block)) return;
-        size_t at_barrier = 0, at_grid = 0, ended = 0;
+        size_t at_barrier = 0, at_warp = 0, at_grid = 0, ended = 0;
         uint32_t site = 0;
         bool same = true;
         for (const Thread& thread : block.threads) {
             at_barrier += thread.state == Thread::AT_BARRIER;
+            at_warp += thread.state == Thread::AT_WARP_BARRIER;
             at_grid += thread.state == Thread::AT_GRID_BARRIER;
             ended += thread.state == Thread::ENDED;
             if (thread.state == Thread::ENDED) continue;
@@ -150,13 +152,16 @@ private:
             site = thread.site;
         }
         current.block = &block;
-        if ((at_barrier > 0) + (at_grid > 0) + (ended > 0) > 1 || !same) {
+        // A warp does not wait for those of its threads that have ended.
+        const bool stragglers = ended > 0 && at_warp == 0;
+        if ((at_barrier > 0) + (at_warp > 0) + (at_grid > 0) + stragglers > 1 || !same) {
             Findings::add("divergent barrier", site,
-                          std::to_string(at_barrier) + " threads wait for their block, " + std::to_string(at_grid) +
+                          std::to_string(at_barrier) + " threads wait for their block, " + std::to_string(at_warp) +
+                              " for their warp, " + std::to_string(at_grid) +
                               " for the grid, " + std::to_string(ended) + " have ended" +
                               (same ? "" : "; at different places"));
         }
-        if (at_barrier > 0) pass_barrier(block);
+        if (at_barrier + at_warp > 0) pass_barrier(block);
         current.block = nullptr;
         if (ended == block.threads.size()) {
             end_block(block);
@@ -172,7 +177,8 @@ private:
         ++block.epoch;
         for (Thread& thread : block.threads) {
             block.known.merge(thread.acquired);
-            if (thread.state == Thread::AT_BARRIER) thread.state = Thread::READY;
+            if (thread.state == Thread::AT_BARRIER || thread.state == Thread::AT_WARP_BARRIER)
+                thread.state = Thread::READY;
         }
     }
 
@@ -245,6 +251,15 @@ void execute(const Launch& launch) {
 
 void wait_at_barrier(uint32_t site) {
     current.thread->state = Thread::AT_BARRIER;
+    current.thread->site = site;
+    current.thread->fibre.give_way();
+}
+
+void wait_at_warp_barrier(uint32_t mask, uint32_t site) {
+    // Only where a warp is a whole block, to which one clock is enough.
+    if (mask != ~uint32_t{0} || current.launch->threads > WARP)
+        Findings::add("not emulated", site, "a barrier of some threads of a warp, or of one of several warps");
+    current.thread->state = Thread::AT_WARP_BARRIER;
     current.thread->site = site;
     current.thread->fibre.give_way();
 }

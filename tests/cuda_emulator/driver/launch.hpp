@@ -62,7 +62,7 @@ struct Device {
 extern Device device;
 
 struct Thread {
-    enum State { READY, AT_BARRIER, AT_GRID_BARRIER, ENDED };
+    enum State { READY, AT_BARRIER, AT_WARP_BARRIER, AT_GRID_BARRIER, ENDED };
     Fibre fibre;
     std::unique_ptr<Stack> stack;
     State state = READY;
@@ -102,6 +102,7 @@ void execute(const Launch& launch);
 
 // The running thread waits, or lets others go first.
 void wait_at_barrier(uint32_t site);
+void wait_at_warp_barrier(uint32_t mask, uint32_t site);
 void wait_at_grid_barrier(uint32_t site);
 void give_way();
 

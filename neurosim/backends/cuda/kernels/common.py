@@ -55,6 +55,8 @@ CLIP_VALUE, CLIP_NORM = range(2)
     CHANNEL_GRADIENTS, GROUP_GRADIENTS, NORMALIZE_BACKWARD, LEARNED_PARTS, CLIP, DIRECTION_SUMS, DIRECTION_VALUES,
     DIRECT, UPDATE_SUMS, UPDATE_VALUES, FINISH,
 ) = range(48)  # fmt: skip
+# In place of the offset of a stage's inputs, where these are the batch itself.
+NOWHERE = -1
 ZERO, ONE = np.float32(0), np.float32(1)
 BY_THRESHOLD, BY_LARGEST = 1, 2
 # One more than needed, so that threads storing a column hit different banks of shared memory.
@@ -104,15 +106,18 @@ def mask(net, s, row, unit):
 
 @inner
 def this_thread():
-    """The number of this thread in its block, of which the compiler then knows that it is not negative."""
-    return np.int64(np.uint32(cuda.threadIdx.x))
+    """The number of this thread among the THREADS that work together, of which the compiler knows that it is positive.
+
+    A block has as many threads, or, where networks are small, several times as many.
+    """
+    return np.int64(np.uint32(np.uint32(cuda.threadIdx.x) % np.uint32(THREADS)))
 
 
 @inner
 def value_at(net, data, x, units, row, first, k):
-    """Number `k` in row `row` at offset `x`, in rows of `units`; from the batch itself if `x` is NONE."""
+    """Number `k` in row `row` at offset `x`, in rows of `units`; from the batch itself if `x` is NOWHERE."""
     _, _, _, work, _ = net
-    if x < 0:
+    if x == NOWHERE:
         features, _, _, order, scaling = data
         source = np.uint32(order[np.uint32(first + row)])
         return np.float32(features[source, np.uint32(k)]) * scaling[0] + scaling[1]
@@ -152,14 +157,14 @@ def input_of(net, data, s, row, first, k):
 @inner
 def split(number, size):
     """Quotient and remainder of nonnegative numbers; unsigned 32-bit division is the fastest."""
-    whole = np.uint32(number) // np.uint32(size)
-    return np.int64(whole), np.int64(number) - np.int64(whole) * np.int64(size)
+    whole = np.uint32(np.uint32(number) // np.uint32(size))
+    return np.int64(whole), np.int64(np.uint32(np.uint32(number) - whole * np.uint32(size)))
 
 
 @inner
 def first_of(team):
     """The number of this thread among all threads of a team, where its loop over numbers or rows begins."""
-    return team[0] * THREADS + cuda.threadIdx.x
+    return team[0] * THREADS + this_thread()
 
 
 @inner
@@ -175,6 +180,12 @@ def meet(counter, meetings):
     if cuda.threadIdx.x == 0:
         wait_for_blocks(counter, meetings, cuda.gridDim.x)
     cuda.syncthreads()
+
+
+@inner
+def turns_of(count, team):
+    """How often the threads of a team take a number each, until all are taken: a loop that can be unrolled."""
+    return (count + stride_of(team) - 1) // stride_of(team)
 
 
 # Sums over rows, as the CPU engine takes those of maps -----------------------------------------------------------
@@ -310,6 +321,12 @@ def keep_gradient(net, s, row, first, unit, d):
 @inner
 def learn_weight(net, s, k, g, learner, step, learning):
     """`learn_one` for a weight of stage `s`, which may have a penalty."""
+    learn_one(net, k, with_penalty(net, s, k, g), learner, step, learning)
+
+
+@inner
+def with_penalty(net, s, k, g):
+    """The gradient of a weight of stage `s`, with that of its penalty, if there is one."""
     stages, numbers, weights, _, _ = net
     at = stages[s, PENALTY]
     if at >= 0:
@@ -320,7 +337,7 @@ def learn_weight(net, s, k, g, learner, step, learning):
         elif w == ZERO:
             l1 = ZERO
         g += l1 + numbers[at + 1] * w
-    learn_one(net, k, g, learner, step, learning)
+    return g
 
 
 @inner

@@ -147,27 +147,37 @@ def finish_rows(net, s, rows, first, team):
 def judge_rows(net, data, loss, rows, first, measures, team):
     """Loss and right answer of each row into `measures` (rows of the epoch, 2), and the gradient of the loss.
 
-    One thread per row. The gradient is that of the mean over the batch. A row without weight is left out.
+    One thread per row.
     """
-    stages, numbers, _, work, _ = net
-    _, values, classes, order, scaling = data
+    stages, _, _, work, _ = net
     last = stages.shape[0] - 1
     units = stages[last, UNITS]
-    scale = ONE / np.float32(rows)
     for row in range(first_of(team), rows, stride_of(team)):
-        source = order[first + row]
         out = stages[last, OUT] + row * units
         z = stages[last, Z] + row * units if stages[last, Z] >= 0 else out
         d = stages[last, D] + row * units
-        z_row, a_row = work[z : z + units], work[out : out + units]
-        weight = weight_of(scaling, source)
-        found = loss_of_row(z_row, a_row, values, classes, source, numbers, loss[LOSS_PARAMS])
-        measures[first + row, 0] = weight * found if weight != ZERO else ZERO
-        measures[first + row, 1] = right_answer(loss, a_row, classes, source, numbers)
-        d_row = work[d : d + units]
-        loss_gradient(z_row, a_row, values, classes, source, d_row, numbers, loss[LOSS_PARAMS])
-        for unit in range(units):
-            d_row[unit] = d_row[unit] * scale * weight if weight != ZERO else ZERO
+        places = (work[z : z + units], work[out : out + units], work[d : d + units])
+        judge_row(net, data, loss, rows, first + row, measures, places)
+
+
+@inner
+def judge_row(net, data, loss, rows, row, measures, places):
+    """Judge one row of an epoch, of a batch of so many `rows`: its `places` are those of z, a and the gradient.
+
+    The gradient is that of the mean over the batch. A row without weight is left out.
+    """
+    _, numbers, _, _, _ = net
+    _, values, classes, order, scaling = data
+    z_row, a_row, d_row = places
+    scale = ONE / np.float32(rows)
+    source = np.uint32(order[np.uint32(row)])
+    weight = weight_of(scaling, source)
+    found = loss_of_row(z_row, a_row, values, classes, source, numbers, loss[LOSS_PARAMS])
+    measures[np.uint32(row), 0] = weight * found if weight != ZERO else ZERO
+    measures[np.uint32(row), 1] = right_answer(loss, a_row, classes, source, numbers)
+    loss_gradient(z_row, a_row, values, classes, source, d_row, numbers, loss[LOSS_PARAMS])
+    for unit in range(d_row.shape[0]):
+        d_row[unit] = d_row[unit] * scale * weight if weight != ZERO else ZERO
 
 
 # Backward -------------------------------------------------------------------------------------------------------
