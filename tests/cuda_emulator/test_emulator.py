@@ -50,6 +50,26 @@ def test_a_kernel_that_is_right_runs_and_nothing_is_found(device, seed):
 
 
 @cuda.jit
+def reverse_in_a_warp(x, y):
+    """All but two threads: a warp does not wait for those that have ended."""
+    shared = cuda.shared.array(THREADS, float32)
+    i = cuda.threadIdx.x
+    if i < THREADS - 2:
+        shared[i] = x[i]
+        cuda.syncwarp()
+        y[i] = shared[THREADS - 3 - i]
+
+
+def test_a_warp_meets_where_it_is_alone_in_its_block(device):
+    x = np.arange(8, dtype=np.float32)
+    _, y = run(reverse_in_a_warp, x, zeros(), blocks=1)
+    np.testing.assert_array_equal(y[:6], x[5::-1])
+    assert device.findings() == []
+    run(reverse_in_a_warp, x, zeros(), blocks=1, threads=64)
+    assert kinds(device) == {"not emulated"}
+
+
+@cuda.jit
 def sum_over_grid(parts, total):
     grid = cuda.cg.this_grid()
     if cuda.threadIdx.x == 0:

@@ -52,8 +52,8 @@ MUTATIONS = {
     "barrier, before the sums are read": Mutation(
         "tiles", "def backward", AFTER_SHARE, AFTER_SHARE.partition("\n")[0] + "\n", {RACE}, SEPARATE
     ),
-    "barrier, between the phases of one block": Mutation(
-        "single_block", "run_phase(kind", "                cuda.syncthreads()\n", "", {RACE}, SINGLE
+    "barrier, of a team that has fetched its inputs": Mutation(
+        "single_block", "fetch(net", "            wait()\n", "", {RACE}, SINGLE
     ),
     "fence, of a barrier by counting": Mutation(
         "persistent", "def train_epoch", MEET, COUNTED.format(fence="pass"), {CROSS, STALE}

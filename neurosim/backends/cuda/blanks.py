@@ -21,8 +21,8 @@ SLOTS = CONSTANTS = 0
 HAS_MAPS = False
 
 # Of small networks, each trained by THREADS threads, NETWORKS of them in a block: the table of the network; the rows of
-# a batch, and whether all batches have so many; numbers of an input row, and of an output row; how many dropout layers there are, and whether
-# rows are shuffled; the length of those arrays that are in shared memory, 0 for the others.
+# a batch, and whether all batches have so many; how many numbers an input and an output have; how many dropout layers
+# there are, and whether rows are shuffled; the length of those arrays that are in shared memory, 0 for the others.
 STAGE_TABLE, NUMBER_TABLE = np.zeros((1, 1), np.int32), np.zeros(1, np.float32)
 LOSS_TABLE = np.zeros(1, np.int32)
 BATCH, WHOLE, NETWORK_INPUTS, NETWORKS = 1, True, 1, 1

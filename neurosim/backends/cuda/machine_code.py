@@ -58,7 +58,9 @@ def disassembled(code: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "code")
         file.write_bytes(code)
-        return subprocess.run([str(disassembler()), "-c", str(file)], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            [str(disassembler()), "-c", "-hex", str(file)], capture_output=True, text=True, check=True
+        ).stdout
 
 
 def product_loops(text: str, kernel: str, together: int, terms: int) -> list[Loop]:

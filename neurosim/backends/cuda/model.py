@@ -5,12 +5,12 @@ Nothing here is measured on a GPU. The instructions for each multiply-add follow
 GPUs. For each phase the block with the most work counts: its instructions as fast as the multiprocessor can start them,
 and its trips to memory, which the kernels do not overlap with anything, one after the other; or, if that takes longer,
 all that is read, as fast as the cache gives it. A prediction that misses by far shows that something is not as
-it was thought to be.
+it was thought to be. Small networks are different, and have a model of their own: see `small_model`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from neurosim.backends.base import JUDGES
@@ -18,8 +18,10 @@ from neurosim.backends.cuda.fields import Field, Kind, Phase
 from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.probes import DeviceFacts
+from neurosim.backends.cuda.small_model import TeamStep
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
 from neurosim.backends.cuda.table import Table
+from neurosim.backends.cuda.teams import team_for
 from neurosim.data.rows import Rows
 from neurosim.network.network import Network
 from neurosim.network.training import Training
@@ -36,10 +38,9 @@ TRIPS_OF_TILES, TRIPS_OF_NUMBER, TRIPS_OF_PHASE = 2, 2, 6
 # Warps of instructions that a multiprocessor starts, and bytes that the cache gives it, in each clock cycle.
 STARTS, CACHE_BYTES = 4, 32
 # Blocks of each kind of kernel that are on a multiprocessor at once: as many as have enough registers.
-RESIDENT = {Strategy.SINGLE_BLOCK: 4, Strategy.PERSISTENT: 2, Strategy.SEPARATE: 2}
-# Seconds of a barrier of the whole grid, and of a launch in a graph, where they are not measured; cycles of that of a
-# block.
-BARRIER, NODE, BLOCK_BARRIER = 1.5e-6, 1.5e-6, 30
+RESIDENT = {Strategy.PERSISTENT: 2, Strategy.SEPARATE: 2}
+# Seconds of a barrier of the whole grid, and of a launch in a graph, where they are not measured.
+BARRIER, NODE = 1.5e-6, 1.5e-6
 _WARP = 32
 
 
@@ -91,18 +92,30 @@ def predict(
     `barrier` is the time of a barrier of the whole grid.
     """
     strategy, given = choose_strategy(network), given_sizes or sizes()
-    tiles: Tiles = getattr(given, strategy.value)
     batch = min(training.batch_size, max(rows.count, 1))
-    activations = activations_of(network)
     judge = JUDGES[rows.accuracy]
-    table = build_table(network, batch, activations, judge=judge, training=training, terms=given.terms)
-    small = strategy is Strategy.SINGLE_BLOCK
-    resident = min(RESIDENT[strategy], -(-networks // facts.processors)) if small else RESIDENT[strategy]
-    waves = -(-networks // (resident * facts.processors)) if small else 1
-    wait = {Strategy.SINGLE_BLOCK: BLOCK_BARRIER / facts.clock, Strategy.PERSISTENT: barrier, Strategy.SEPARATE: NODE}
-    one = _Step(table, tiles, batch, facts, 1 if small else facts.processors * resident, resident, wait[strategy])
-    steps = -(-rows.count // batch) * waves
+    steps = -(-rows.count // batch)
+    if strategy is Strategy.SINGLE_BLOCK:
+        team = team_for(network, training, batch, rows.count, judge, given.single_block, given.terms)
+        step = TeamStep(team, networks, rows.count, facts)
+        return Prediction(_by_name(Part(*part) for part in step.parts()), steps * step.waves)
+    tiles: Tiles = getattr(given, strategy.value)
+    table = build_table(network, batch, activations_of(network), judge=judge, training=training, terms=given.terms)
+    resident = RESIDENT[strategy]
+    wait = barrier if strategy is Strategy.PERSISTENT else NODE
+    one = _Step(table, tiles, batch, facts, facts.processors * resident, resident, wait)
     return Prediction(one.parts(), steps)
+
+
+def _by_name(parts: Iterable[Part]) -> list[Part]:
+    """Parts of the same name added up."""
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        found.setdefault(part.name, []).append(part)
+    fields = ("instructions", "trips", "barriers")
+    return [
+        Part(name, *(sum(getattr(part, field) for part in same) for field in fields)) for name, same in found.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -117,16 +130,7 @@ class _Step:
 
     def parts(self) -> list[Part]:
         """The phases, added up by their names."""
-        found: dict[str, list[Part]] = {}
-        for kind, s in self.table.step():
-            part = self.phase(kind, self.table.stages[s])
-            found.setdefault(part.name, []).append(part)
-        return [
-            Part(
-                name, *(sum(getattr(part, field) for part in parts) for field in ("instructions", "trips", "barriers"))
-            )
-            for name, parts in found.items()
-        ]
+        return _by_name(self.phase(kind, self.table.stages[s]) for kind, s in self.table.step())
 
     def phase(self, kind: Phase, stage: Sequence[int]) -> Part:
         """One phase."""
@@ -161,7 +165,7 @@ class _Step:
         terms = deep * tiles.depth * tiles.down * tiles.across
         instructions = busiest * (terms * each + AROUND_TILE * tiles.down * tiles.across)
         # Where there are few tiles, only some of the blocks on a multiprocessor have one.
-        busy = min(self.resident, -(-count // self.facts.processors)) if self.blocks > 1 else self.resident
+        busy = min(self.resident, -(-count // self.facts.processors))
         read = busiest * deep * tiles.depth * (tiles.rows + tiles.columns) * 4 * busy
         trips = busiest * deep * TRIPS_OF_TILES * TRIP
         started = self.started(instructions, busy)
@@ -170,9 +174,7 @@ class _Step:
     def numbers(self, count: int, each: int) -> tuple[float, float]:
         """Cycles of instructions and of trips for numbers of which a thread has `each` one after another."""
         turns = -(-count // (self.blocks * self.tiles.threads)) * each
-        return self.started(
-            turns * AROUND_NUMBER, 1 if self.blocks > 1 else self.resident
-        ), turns * TRIPS_OF_NUMBER * TRIP
+        return self.started(turns * AROUND_NUMBER, 1), turns * TRIPS_OF_NUMBER * TRIP
 
     def started(self, instructions: float, busy: int) -> float:
         """Cycles until all warps of so many blocks of a multiprocessor have started so many instructions each."""

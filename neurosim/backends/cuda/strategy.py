@@ -69,9 +69,9 @@ class Sizes:
 
 
 ON_GPU = Sizes(
-    # About as much work for a thread as it takes to wait for the others a few times. The shared memory is that which a
-    # block may have without being asked for as such.
-    single_block=Teams(work=32, warp=32, most_threads=256, shared=48 * 1024),
+    # With less work, threads would mostly find their places and wait. A block may have 48 KiB of shared memory without
+    # being asked for as such, of which CUDA takes 1 on newer GPUs.
+    single_block=Teams(work=32, warp=32, most_threads=256, shared=46 * 1024),
     # Small tiles, so that a batch of 64 rows and a layer of 256 units are work for 64 blocks.
     persistent=Tiles(16, 16, 16, 1, 1),
     separate=Tiles(64, 64, 16, 4, 4),

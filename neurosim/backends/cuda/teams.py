@@ -163,9 +163,9 @@ def team_for(
     threads = min(max(2 ** math.ceil(math.log2(max(wanted, 1.0))), 2), given.most_threads)
     slots = len(training.slots)
     statistics = sum(entry.size for entry in network.statistics)
-    # What matters most comes first.
-    lengths = {"work": table.work, "weights": network.size + statistics, "measures": rows, "order": rows}
-    lengths["state"] = network.size if slots else 0
+    # What is looked at most often comes first.
+    lengths = {"work": table.work, "weights": network.size + statistics}
+    lengths |= {"state": network.size if slots else 0, "order": rows, "measures": rows}
     while threads < given.warp and _fitting(lengths, slots, given.shared * threads // given.warp) != lengths:
         threads *= 2
     networks = max(given.warp // threads, 1)

@@ -107,7 +107,7 @@ def train_networks(
             run_step(net, data, LOSS_TABLE, rows, first, learner, step, own_measures)
             step += 1
         if lane < 2:
-            totals[network, epoch, lane] = exact_sum(own_measures[begin:end], lane)
+            totals[network, epoch, lane] = exact_sum(own_measures, begin, end, lane)
     if WEIGHTS_HERE:
         copy(own_weights, weights[network], lane)
     if STATE_HERE:
@@ -143,11 +143,14 @@ def draw_epoch(epoch, network, shuffles, order, keys):
 
 
 @inner
-def exact_sum(measures, column):
-    """The sum of a column, with the rounding error of each addition compensated in the next (Kahan 1965)."""
+def exact_sum(measures, begin, end, column):
+    """The sum of a column, from row `begin` to before `end`.
+
+    The rounding error of each addition is compensated in the next (Kahan 1965).
+    """
     total, error = ZERO, ZERO
-    for row in range(measures.shape[0]):
-        term = measures[row, column] - error
+    for row in range(begin, end):
+        term = measures[np.uint32(row), np.uint32(column)] - error
         grown = total + term
         error = (grown - total) - term
         total = grown
