@@ -13,8 +13,9 @@ The engine, in reading order:
 * `rounding`, `functions`: how numbers are rounded, and exp, log and so on: as on the CPU.
 * `grid_barrier`: how the blocks of a launch wait for one another.
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
-* `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,
-  or one launch per phase. `networks` is the first of them, for one network or thousands.
+* `strategy`: which of three ways to train: a team of threads within a single block for each network, one launch per
+  epoch, or one launch per phase. `networks` is the first of them, for one network or thousands; `teams` says how many
+  threads each has, and what its kernel is told.
 * `backend`: all of it behind the interface of every backend; `ensemble`: many networks at once.
 
 Bits. What is trained is meant to have the bits of the CPU engine: each number of a product is one sum from first to
@@ -27,7 +28,8 @@ Beside it: `formula_runs` runs every formula of a record over many cases (`formu
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);
 `ladder` and `vector_loads` make the products of `kernels.products`, and `probes` measures what the
 GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not present,
-`machine_code` counts what came out, and `model` predicts from such counts how long a step takes;
+`machine_code` and `machine_steps` count what came out, and `model` and `small_model` predict from such counts how long a
+step takes;
 `simulator` and `simulated_math` make the simulator behave like a GPU.
 """
 

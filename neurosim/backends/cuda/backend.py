@@ -84,7 +84,7 @@ class CudaBackend(Backend):
         self.strategy = strategy or choose_strategy(network)
         if self.strategy is Strategy.SINGLE_BLOCK and works_on_maps(network):
             raise BackendError(
-                "the kernels of one block per network have no convolutions and no pools",
+                "the kernels of small networks have no convolutions and no pools",
                 f"Leave the strategy out, or use {Strategy.PERSISTENT} or {Strategy.SEPARATE}.",
             )
         self._sizes = given_sizes or sizes()
