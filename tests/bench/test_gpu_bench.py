@@ -74,7 +74,8 @@ def test_every_part_is_measured(report):
 
 def test_what_is_measured_was_predicted(report):
     predicted = report.predicted
-    assert [name for name, *_ in predicted.step] == ["forward", "finish rows", "judge rows", "backward", "learn"]
+    phases = ["forward", "finish rows", "judge rows", "backward", "learn"]
+    assert [name for name, *_ in predicted.step] == ["fetch", *phases, "sum up"]
     steps = -(-NETWORK.rows // NETWORK.batch)
     assert predicted.epoch == pytest.approx(steps * sum(sum(parts) for _, *parts in predicted.step))
     assert [count for count, _ in predicted.networks] == [1, 2]
