@@ -76,7 +76,8 @@ def vectors(first: Any, last: Any) -> list[Any]:
     return [
         Dropout(0.2),
         Residual((Dense(12, "tanh", l2=0.1), BatchNorm(), Dropout(0.3))),
-        Concatenation(((), (Dense(3), BatchNorm()))),
+        # A bias before batch norm has no gradient but what rounding makes of 0.
+        Concatenation(((), (Dense(3, bias=False), BatchNorm()))),
         LayerNorm(),
         Dense(20, first),
         Gated("swiglu"),
@@ -95,7 +96,7 @@ def maps(first: Any) -> list[Any]:
         Residual((Conv2d(5, (2, 2), "gelu", padding="same"), Dropout(0.2), BatchNorm())),
         LayerNorm(),
         Residual((Conv2d(3, (1, 1), stride=(2, 1), padding="same", bias=False),)),
-        Concatenation(((), (Conv2d(2, (1, 1)), BatchNorm()))),
+        Concatenation(((), (Conv2d(2, (1, 1), bias=False), BatchNorm()))),
         Pool("avg", (2, 2), (1, 1), [0, 1, 1, 0], ceil=True, count_padding=True),
         Conv2d(10, (2, 2), groups=5, dilation=(1, 2), padding=1),
         Conv2d(18, (1, 1)),
