@@ -28,8 +28,8 @@ Beside it: `formula_runs` runs every formula of a record over many cases (`formu
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);
 `ladder` and `vector_loads` make the products of `kernels.products`, and `probes` measures what the
 GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not present,
-`machine_code` and `machine_steps` count what came out, and `model` and `small_model` predict from such counts how long a
-step takes;
+`machine_code` and `machine_steps` count what came out, and `model` and `small_model` predict from such counts how long
+a step takes;
 `simulator` and `simulated_math` make the simulator behave like a GPU.
 """
 
