@@ -57,6 +57,12 @@ class Script:
             self.texts[name] = JavaScriptPrinter(read(function), self).function()
         return self._names[function]
 
+    def add_text(self, text: str) -> str:
+        """Add a function that is written already, such as a loop around one of these; returns its name."""
+        name = next((name for name, known in self.texts.items() if known == text), f"g{len(self.texts)}")
+        self.texts[name] = text
+        return name
+
     @property
     def source(self) -> str:
         """The object as JavaScript."""

@@ -21,6 +21,7 @@ from neurosim.report.sections import contents
 # In the order of their dependencies.
 SCRIPTS = (
     "basics",
+    "lacking",
     "network",
     "timeline",
     "curves",

@@ -63,8 +63,8 @@ ALLOWED = {
     },
     "sklearn": {"exchange"},
     "report": {
-        "analysis", "errors", "files", "formulas", "markup", "network", "plots", "plugin", "printable", "runs",
-        "scenario", "training", "worksheet",
+        "analysis", "data", "errors", "files", "formulas", "markup", "network", "plots", "plugin", "printable",
+        "problem", "runs", "scenario", "training", "worksheet",
     },
     "bench": {"backends", "data", "errors", "network", "plugin", "randomness"},
     "testing": {"backends", "data", "errors", "formulas", "network", "plugin", "randomness", "suggestions"},

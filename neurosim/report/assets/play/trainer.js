@@ -1,0 +1,193 @@
+// Training, step by step and epoch by epoch, as the reference backend and the course of a run have it.
+
+// Numbers from the base64 of their bytes, or as they are.
+function doubles(given) {
+  if (typeof given !== "string") return given;
+  return new Float64Array(Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0)).buffer);
+}
+
+// Rows of a split: `x` as the network gets them; `values` or `classes` are what it should answer.
+class Rows {
+  constructor({ x: given, values: answers, classes, weights, accuracy, targets }, inputs) {
+    const [x, values] = [given, answers].map(doubles);
+    Object.assign(this, { x, values, classes, weights, accuracy, targets, inputs });
+    this.count = x.length / inputs;
+    this.width = values ? values.length / this.count : 0;
+    this.everything = Int32Array.from({ length: this.count }, (_, k) => k);
+    this.choose(this.everything, 0);
+  }
+
+  // Look at the rows of an order from place `from` on.
+  choose(order, from) {
+    this.order = order;
+    this.from = from;
+  }
+
+  of(r) {
+    const row = this.order[this.from + r];
+    if (this.targets === "classes") return this.classes[row];
+    return this.values.subarray(row * this.width, (row + 1) * this.width);
+  }
+
+  weight(r) {
+    return this.weights ? this.weights[this.order[this.from + r]] : 1;
+  }
+
+  // The chosen rows side by side.
+  gather(rows, into) {
+    const { inputs, x, order, from } = this;
+    for (let r = 0; r < rows; r += 1) {
+      const at = order[from + r] * inputs;
+      for (let k = 0; k < inputs; k += 1) into[r * inputs + k] = x[at + k];
+    }
+    return into;
+  }
+}
+
+class Trainer {
+  // `scenario` has the tables of a scenario, complete; `splits` the rows of train, and of validation and test.
+  constructor(scenario, splits, inputs, catalog) {
+    const { training, optimizer } = scenario;
+    this.network = new Network(scenario.network, inputs, catalog);
+    this.updating = new Updating(optimizer, this.network, catalog);
+    Object.assign(this, { scenario, training, optimizer, catalog, inputs, splits });
+    this.rate = this.updating.params[this.updating.names.indexOf("lr")];
+    this.batch = new Float64Array(0);
+    this.restart(scenario.scenario.seed);
+  }
+
+  restart(seed) {
+    this.seed = seed;
+    this.network.start(seed);
+    this.updating.restart();
+    Object.assign(this, { steps: 0, epoch: 0, place: 0, order: null, losses: [], sum: 0, right: 0 });
+    this.average = null;
+  }
+
+  get stepsOfEpoch() {
+    return Math.ceil(this.splits.train.count / this.batchSize);
+  }
+
+  get batchSize() {
+    return Math.max(1, Math.min(this.training.batch_size, this.splits.train.count));
+  }
+
+  // One batch forward and back; the loss and the right answers are added up.
+  learn(rows, order, from, count, pass) {
+    const { network } = this;
+    if (this.batch.length < count * this.inputs) this.batch = new Float64Array(count * this.inputs);
+    rows.choose(order, from);
+    const outputs = network.forward(rows.gather(count, this.batch), pass);
+    const loss = network.loss.total(outputs, rows, count, 1 / count);
+    const correct = network.loss.correct(outputs, rows, count);
+    network.backward(network.loss.held.d, pass);
+    return [loss, correct];
+  }
+
+  // One update on the next batch; the epoch's losses are complete when it returns true.
+  step() {
+    const rows = this.splits.train;
+    const { training, network } = this;
+    if (this.place === 0) {
+      const shuffled = training.shuffle ?? true;
+      this.order = shuffled ? permutation(randomKey(this.seed, "shuffle", this.epoch), rows.count) : rows.everything;
+      this.keys = Array.from({ length: network.dropouts }, (_, k) => randomKey(this.seed, "dropout", k, this.epoch));
+      Object.assign(this, { sum: 0, right: 0 });
+    }
+    const from = this.place * this.batchSize;
+    const count = Math.min(this.batchSize, rows.count - from);
+    const pass = { rows: count, training: true, keys: this.keys, first: from, move: true };
+    const [loss, correct] = this.learn(rows, this.order, from, count, pass);
+    this.sum += loss;
+    this.right += correct;
+    this.clip();
+    const { rate, factors } = this.settings(this.steps);
+    this.steps += 1;
+    this.updating.step(this.steps, rate, factors);
+    this.follow();
+    this.place += 1;
+    if (this.place < this.stepsOfEpoch) return false;
+    this.losses.push(this.sum / rows.count);
+    this.epoch += 1;
+    this.place = 0;
+    return true;
+  }
+
+  clip() {
+    const { gradient } = this.network;
+    const { clip_value: most, clip_norm: longest } = this.training;
+    if (most !== undefined && most !== null) {
+      for (let k = 0; k < gradient.length; k += 1) gradient[k] = Math.min(Math.max(gradient[k], -most), most);
+    } else if (longest !== undefined && longest !== null) {
+      const length = REDUCTIONS.l2(gradient);
+      if (length > longest) for (let k = 0; k < gradient.length; k += 1) gradient[k] *= longest / length;
+    }
+  }
+
+  // The learning rate and what other parameters are multiplied by in a step, from 0.
+  settings(step) {
+    const { schedule, schedules } = this.optimizer;
+    const rate = schedule ? this.rate * this.factor(schedule, step) : this.rate;
+    if (!schedules) return { rate, factors: null };
+    const factors = Object.entries(schedules).map(([name, chosen]) => [name, this.factor(chosen, step)]);
+    return { rate, factors: Object.fromEntries(factors) };
+  }
+
+  factor(named, step) {
+    const chosen = choice(named);
+    const record = this.catalog.schedules[chosen.name];
+    const params = Object.keys(record.params).map((name) => chosen.params[name] ?? record.params[name]);
+    const formula = FORMULAS[record.factor];
+    const each = this.stepsOfEpoch;
+    // Of the losses after the epochs so far.
+    if (record.unit === "losses") return formula(this.losses, ...params);
+    if (record.unit === "epochs") {
+      const epoch = Math.floor(step / each);
+      return formula(epoch, Math.max(this.training.epochs, epoch + 1), ...params);
+    }
+    return formula(step, Math.max(this.training.epochs * each, step + 1), ...params);
+  }
+
+  // The average of the weights over time, where one is kept.
+  follow() {
+    const { average: section } = this.training;
+    if (!section) return;
+    const { values } = this.network;
+    this.average ??= values.slice();
+    const each = this.stepsOfEpoch;
+    const first = section.kind === "swa" ? section.start * each : (section.start - 1) * each + 1;
+    const since = this.steps - first;
+    const every = section.kind === "swa" ? each : 1;
+    let share = 1;
+    if (since > 0) {
+      if (since % every) share = 0;
+      else share = section.kind === "ema" ? 1 - section.decay : 1 / (since / every + 1);
+    }
+    for (let k = 0; k < values.length; k += 1) {
+      this.average[k] = share === 1 ? values[k] : this.average[k] + (values[k] - this.average[k]) * share;
+    }
+  }
+
+  // Loss and accuracy of a split; dropout off, running statistics, the average where there is one.
+  evaluate(split) {
+    const rows = this.splits[split];
+    const { network } = this;
+    const own = network.values;
+    if (this.average) network.values = this.average;
+    let loss = 0;
+    let correct = 0;
+    for (let from = 0; from < rows.count; from += BLOCK) {
+      const count = Math.min(BLOCK, rows.count - from);
+      if (this.batch.length < count * this.inputs) this.batch = new Float64Array(count * this.inputs);
+      rows.choose(rows.everything, from);
+      const outputs = network.forward(rows.gather(count, this.batch), { rows: count, training: false, keys: null });
+      loss += network.loss.total(outputs, rows, count);
+      correct += network.loss.correct(outputs, rows, count);
+    }
+    network.values = own;
+    return { loss: loss / rows.count, accuracy: rows.accuracy === "none" ? null : correct / rows.count };
+  }
+}
+
+// Rows that are put through the network at once.
+const BLOCK = 256;

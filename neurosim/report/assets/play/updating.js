@@ -1,0 +1,109 @@
+// One step of an optimizer on all that a network learns, number by number, as its rule is written.
+
+const REDUCTIONS = {
+  sum: (x) => x.reduce((sum, value) => sum + value, 0),
+  mean: (x) => REDUCTIONS.sum(x) / x.length,
+  l1: (x) => x.reduce((sum, value) => sum + Math.abs(value), 0),
+  l2: (x) => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0)),
+  rms: (x) => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / x.length),
+  largest: (x) => x.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+  count: (x) => x.length,
+};
+
+class Updating {
+  constructor(section, network, catalog) {
+    this.network = network;
+    this.record = catalog.optimizers[section.name];
+    this.orthogonal = catalog.orthogonal;
+    const own = { ...this.record.params, ...section };
+    this.names = Object.keys(this.record.params);
+    this.params = this.names.map((name) => own[name]);
+    this.biases = section.biases ? this.names.map((name) => section.biases[name] ?? own[name]) : this.params;
+    this.restart();
+  }
+
+  restart() {
+    const { network, record } = this;
+    this.state = Object.fromEntries(record.slots.map((slot) => [slot, new Float64Array(network.size)]));
+    const named = { w: network.values, g: network.gradient, u: new Float64Array(network.size), ...this.state };
+    // The only helper that no reduction gives says whether a number is a bias.
+    this.known = Object.fromEntries(record.parts.flatMap((part) => part.helpers.map((name) => [name, null])));
+    this.parts = record.parts.map((part) => ({
+      ...part,
+      update: FORMULAS[part.update],
+      reductions: part.before.map((reduction) => [reduction, named[reduction.of]]),
+      columns: part.numbers.map((name) => named[name]),
+      targets: part.results.map((name) => named[name]),
+    }));
+  }
+
+  // Step number `t`, with the factors of schedules by parameter; the learning rate is given as it is.
+  step(t, rate, factors = null) {
+    const { network, names, known } = this;
+    const scheduled = (params) =>
+      params.map((value, k) => (names[k] === "lr" ? rate : value * (factors?.[names[k]] ?? 1)));
+    const ofWeights = scheduled(this.params);
+    const ofBiases = this.biases === this.params ? ofWeights : scheduled(this.biases);
+    for (const part of this.parts) {
+      for (const [reduction, vector] of part.reductions) known[reduction.name] = this.reduced(reduction, vector);
+      const columns = [...part.columns, ...part.helpers.map((name) => known[name])];
+      for (const { offset, size, isBias } of network.arrays) {
+        part.update(columns, part.targets, offset, offset + size, Number(isBias), t, isBias ? ofBiases : ofWeights);
+      }
+    }
+  }
+
+  // The value of a reduction for each number.
+  reduced({ operation, scope }, vector) {
+    const values = new Float64Array(this.network.size);
+    const reduce = REDUCTIONS[operation];
+    if (scope === "network") return values.fill(reduce(vector));
+    for (const { offset, size, isBias, shape } of this.network.arrays) {
+      const columns = isBias ? 1 : shape.at(-1);
+      const rows = size / columns;
+      const at = (row, column) => offset + row * columns + column;
+      if (operation === "orthogonal") {
+        values.set(this.orthogonalized(vector.subarray(offset, offset + size), rows, columns), offset);
+      } else if (scope === "array") {
+        values.fill(reduce(vector.subarray(offset, offset + size)), offset, offset + size);
+      } else if (scope === "row") {
+        for (let r = 0; r < rows; r += 1) {
+          values.fill(reduce(vector.subarray(at(r, 0), at(r + 1, 0))), at(r, 0), at(r + 1, 0));
+        }
+      } else {
+        for (let c = 0; c < columns; c += 1) {
+          const value = reduce(Float64Array.from({ length: rows }, (_, r) => vector[at(r, c)]));
+          for (let r = 0; r < rows; r += 1) values[at(r, c)] = value;
+        }
+      }
+    }
+    return values;
+  }
+
+  // Nearly the nearest matrix with orthogonal rows, or columns if there are fewer, by Newton and Schulz.
+  orthogonalized(numbers, rows, columns) {
+    const { factors, steps, epsilon } = this.orthogonal;
+    const turned = rows > columns;
+    let x = Array.from({ length: rows }, (_, r) => Array.from(numbers.subarray(r * columns, (r + 1) * columns)));
+    if (turned) x = transposed(x);
+    const length = Math.max(Math.sqrt(numbers.reduce((sum, value) => sum + value * value, 0)), epsilon);
+    x = x.map((row) => row.map((value) => value / length));
+    for (let step = 0; step < steps; step += 1) {
+      const square = product(x, transposed(x));
+      const fourth = product(square, square);
+      const sum = square.map((row, r) => row.map((value, c) => factors[1] * value + factors[2] * fourth[r][c]));
+      const more = product(sum, x);
+      x = x.map((row, r) => row.map((value, c) => factors[0] * value + more[r][c]));
+    }
+    return (turned ? transposed(x) : x).flat();
+  }
+}
+
+function transposed(x) {
+  return x[0].map((_, c) => x.map((row) => row[c]));
+}
+
+function product(x, y) {
+  const columns = transposed(y);
+  return x.map((row) => columns.map((column) => row.reduce((sum, value, k) => sum + value * column[k], 0)));
+}

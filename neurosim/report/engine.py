@@ -1,0 +1,25 @@
+"""The script that trains a network in a browser: the modules in ``assets/play`` around the formulas of a registry."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from neurosim.formulas.javascript import Script
+
+# In the order of their dependencies.
+MODULES = ("random", "initial", "layers", "network", "updating", "trainer")
+
+
+def engine(script: Script) -> str:
+    """The function ``engine`` as JavaScript, which returns what others use of it.
+
+    It is one function, so that a page can have it and give its text to a worker.
+    """
+    parts = [_asset("lacking.js"), script.source, *(_asset(f"play/{name}.js") for name in MODULES)]
+    return "function engine() {\n" + "\n".join(parts) + "\nreturn { Rows, Trainer, Network };\n}\n"
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("neurosim.report").joinpath("assets", *name.split("/")).read_text(encoding="utf-8")

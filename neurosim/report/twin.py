@@ -1,0 +1,193 @@
+"""A problem and the records of a registry as data and formulas for the page that trains; see ``assets/play``."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.data.rows import Rows
+from neurosim.errors import PluginError
+from neurosim.formulas.javascript import Script
+from neurosim.network.layers import learned_names
+from neurosim.network.layers.maxout import LARGER
+from neurosim.plugin import Activation, FeedbackSchedule, Gate, Loss, Optimizer, RowActivation, Schedule
+from neurosim.plugin.host import Registry
+from neurosim.plugin.reductions import IS_BIAS, SCHULZ, SCHULZ_EPSILON, SCHULZ_STEPS
+from neurosim.plugin.vectors import with_vectors
+from neurosim.problem.assembly import Problem
+
+# Written in JavaScript by hand, since they draw random numbers.
+INITIALIZERS = (
+    "zeros", "constant", "normal", "uniform", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal",
+    "lecun_normal", "torch_linear",
+)  # fmt: skip
+
+
+def catalog(registry: Registry, script: Script, losses: Mapping[str, Loss] | None = None) -> dict[str, Any]:
+    """The records that the page can use, by kind and name; `script` gets their formulas.
+
+    What has a formula that JavaScript cannot have is left out. `losses` are taken in place of those of the same name:
+    that of a network may have class weights of its own.
+    """
+    own = {name: _loss(record, script) for name, record in (losses or {}).items()}
+    return {
+        "activations": _written(registry.activations, script, _activation),
+        "gates": {**_written(registry.gates, script, _gate), LARGER.name: _gate(LARGER, script)},
+        "maxout": LARGER.name,
+        "losses": {**_written(registry.losses, script, _loss), **own},
+        "optimizers": _written(registry.optimizers, script, _optimizer),
+        "schedules": _written(registry.schedules, script, _schedule),
+        "initializers": {name: {"params": _params(registry.initializers.get(name))} for name in INITIALIZERS},
+        "orthogonal": {"factors": list(SCHULZ), "steps": SCHULZ_STEPS, "epsilon": SCHULZ_EPSILON},
+    }
+
+
+def splits(problem: Problem) -> dict[str, dict[str, Any]]:
+    """The rows of each split as the network gets them."""
+    targets = problem.network.loss.record.targets
+    return {name: _rows(rows, targets) for name, rows in problem.splits.items()}
+
+
+def _written(
+    entries: Iterable[Any], script: Script, write: Callable[[Any, Script], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    found = {}
+    for entry in entries:
+        try:
+            found[entry.record.name] = write(with_vectors(entry.record), script)
+        except PluginError:
+            continue
+    return found
+
+
+def _params(record: Any) -> dict[str, Any]:
+    return {name: value for name, value in record.params.items() if not isinstance(value, tuple)}
+
+
+def _loop(script: Script, name: str, arguments: str, line: str, params: int) -> str:
+    """Add a loop around a formula, so that a browser sees one formula in one place and can make it one with the loop.
+
+    `line` has ``CALL(...)`` where the formula is called; the loop is called with `arguments` and an array `p`.
+    """
+    given = "".join(f", p{place}" for place in range(params))
+    call = line.replace("CALL(", f"FORMULAS.{name}(").replace(" PARAMS)", f"{given})")
+    taken = f"const [{', '.join(f'p{place}' for place in range(params))}] = p;\n" if params else ""
+    return script.add_text(f"function ({arguments}, p) {{\n{taken}{call}\n}}")
+
+
+def _activation(record: Activation | RowActivation, script: Script) -> dict[str, Any]:
+    count = len(record.params)
+    f, df = script.add(record.f), script.add(record.derivative)
+    entry = {
+        "name": record.name,
+        "row": isinstance(record, RowActivation),
+        "f": f,
+        "df": df,
+        "params": _params(record),
+        "learn": {},
+        "per": "layer",
+        "init": record.usual_init,
+    }
+    if isinstance(record, RowActivation):
+        each = "for (let r = 0; r < count; r += 1) CALL({} PARAMS);"
+        forward, backward = each.format("z[r], a[r]"), each.format("z[r], a[r], d[r], dz[r]")
+    else:
+        each = "for (let k = 0; k < count; k += 1) {} CALL({} PARAMS);"
+        forward, backward = each.format("a[k] =", "z[k]"), each.format("dz[k] = d[k] *", "z[k], a[k]")
+        slopes = record.learned_slopes
+        learned = {name: script.add(slopes[name]) for name in learned_names(record)}
+        entry |= {"learn": learned, "per": record.per}
+    return entry | {
+        "forward": _loop(script, f, "z, a, count", forward, count),
+        "backward": _loop(script, df, "z, a, d, dz, count", backward, count),
+    }
+
+
+def _gate(record: Gate, script: Script) -> dict[str, Any]:
+    du, dv = record.derivative
+    return {"f": script.add(record.f), "du": script.add(du), "dv": script.add(dv), "params": _params(record)}
+
+
+def _loss(record: Loss, script: Script) -> dict[str, Any]:
+    count = len(record.params)
+
+    def both(formula: Any, numbers: str) -> dict[str, str]:
+        value, gradient = script.add(formula.value), script.add(formula.derivative)
+        return {
+            "value": _loop(script, value, "z, a, y", f"return CALL({numbers} PARAMS);", count),
+            "gradient": _loop(script, gradient, "z, a, y, d", f"CALL({numbers}, d PARAMS);", count),
+        }
+
+    return {
+        **both(record, "a, y"),
+        "pairs": {pair.activation: both(pair, "z, a, y") for pair in record.from_logits},
+        "targets": record.targets,
+        "threshold": record.threshold,
+        "params": _params(record),
+    }
+
+
+def _optimizer(record: Optimizer, script: Script) -> dict[str, Any]:
+    def reduced(reduction: Any) -> dict[str, str]:
+        return {name: getattr(reduction, name) for name in ("name", "operation", "of", "scope")}
+
+    def all_of(part: Any) -> str:
+        # Columns of numbers first, then those of helpers; what a number belongs to is a flag.
+        columns = [f"x[{place}]" for place in range(len(part.numbers) + len(part.helpers))]
+        numbers = [
+            "flag" if name == IS_BIAS else f"{column}[i]"
+            for column, name in zip(columns, (*part.numbers, *part.helpers), strict=True)
+        ]
+        made = f"CALL({', '.join(numbers)}, t PARAMS)"
+        if len(part.results) == 1:
+            # A rule without slots may return its number alone, or in a tuple.
+            body = f"const made = {made};\ny[0][i] = made.length ? made[0] : made;"
+        else:
+            stored = "".join(f"\ny[{place}][i] = made[{place}];" for place in range(len(part.results)))
+            body = f"const made = {made};{stored}"
+        line = f"for (let i = from; i < to; i += 1) {{\n{body}\n}}"
+        function = script.add(part.function)
+        return _loop(script, function, "x, y, from, to, flag, t", line, len(record.params))
+
+    return {
+        "slots": list(record.slots),
+        "params": _params(record),
+        "parts": [
+            {
+                "role": part.role,
+                "update": all_of(part),
+                "numbers": list(part.numbers),
+                "helpers": list(part.helpers),
+                "results": list(part.results),
+                "before": [reduced(reduction) for reduction in part.before],
+            }
+            for part in record.parts
+        ],
+    }
+
+
+def _schedule(record: Schedule | FeedbackSchedule, script: Script) -> dict[str, Any]:
+    return {
+        "factor": script.add(record.factor),
+        "unit": "losses" if isinstance(record, FeedbackSchedule) else record.unit,
+        "params": _params(record),
+    }
+
+
+def _rows(rows: Rows, targets: str) -> dict[str, Any]:
+    return {
+        "x": _floats(rows.inputs(np.float64)),
+        "values": _floats(rows.values) if rows.values.shape[0] else None,
+        "classes": rows.classes.tolist() if rows.classes.size else None,
+        "weights": rows.weights.tolist() if rows.weights.size else None,
+        "accuracy": rows.accuracy,
+        "targets": targets,
+    }
+
+
+def _floats(numbers: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers, "<f8").tobytes()).decode()

@@ -1,0 +1,186 @@
+"""The engine of the page that trains, in headless Chromium: step for step what the reference backend computes."""
+
+import json
+import tomllib
+
+import numpy as np
+import pytest
+
+import neurosim
+from neurosim.backends.reference.backend import ReferenceBackend
+from neurosim.formulas.javascript import Script
+from neurosim.problem.assembly import assemble
+from neurosim.report.engine import engine
+from neurosim.report.twin import catalog, splits
+from neurosim.scenario import load_scenario
+
+REGISTRY = neurosim.build_registry([])
+# Trains in the page; the numbers of arrays come as text that holds their bytes.
+TRAIN = """
+({ scenario, catalog, splits, inputs, steps, seed }) => {
+  const { Rows, Trainer } = engine();
+  const given = Object.entries(splits).map(([name, split]) => [name, new Rows(split, inputs)]);
+  const trainer = new Trainer(scenario, Object.fromEntries(given), inputs, catalog);
+  if (seed !== null) trainer.restart(seed);
+  const start = [...trainer.network.values];
+  for (let step = 0; step < steps; step += 1) trainer.step();
+  const { values, statistics } = trainer.network;
+  return { start, values: [...values], statistics: [...statistics], measures: trainer.evaluate("train") };
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(browser):
+    """Trains a scenario in the browser and on the reference backend; gives the problem, the page's numbers and it."""
+    script = Script()
+    catalog(REGISTRY, script)
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_script_tag(content=engine(script))
+
+    def train(scenario, steps, seed=None):
+        problem, more = assemble(scenario), len(script.texts)
+        known = catalog(REGISTRY, script, {scenario.network.loss.name: problem.network.loss.record})
+        if len(script.texts) > more:
+            page.add_script_tag(content=engine(script))
+        tables = tomllib.loads(scenario.to_toml())
+        given = {"scenario": tables, "catalog": known, "splits": splits(problem), "inputs": problem.network.inputs}
+        # The browser's own conversion of arguments takes long for large tables.
+        found = page.evaluate(
+            f"(text) => ({TRAIN})(JSON.parse(text))", json.dumps({**given, "steps": steps, "seed": seed})
+        )
+        own = scenario.scenario.seed if seed is None else seed
+        backend = ReferenceBackend(problem.network, problem.training, own)
+        assert found["start"] == backend.parameters.tolist()
+        backend.losses = []
+        rows, epoch, done = problem.splits["train"], 0, 0
+        while done < steps:
+            last = min(backend.course(rows.count).steps(epoch), steps - done)
+            totals = backend.train_epoch(rows, epoch, 0, last)
+            backend.losses.append(totals.mean_loss)
+            done, epoch = done + last, epoch + 1
+        return found, backend, rows
+
+    yield train
+    context.close()
+
+
+def agrees(found, backend, rows, within=1e-9):
+    """All that is learned and measured, relative to the largest number of its kind."""
+    with backend.averaged():
+        totals = backend.evaluate(rows)
+    measures = found["measures"]
+    assert measures["loss"] == pytest.approx(totals.mean_loss, rel=within)
+    assert measures["accuracy"] == totals.accuracy_share
+    np.testing.assert_allclose(found["values"], backend.parameters, rtol=within, atol=within)
+    np.testing.assert_allclose(found["statistics"], backend.statistics, rtol=within, atol=within)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("name", ["xor", "moons", "spirals", "sine", "iris"])
+def test_a_thousand_steps_of_a_scenario(trained, name):
+    agrees(*trained(load_scenario(name), 1000))
+
+
+def scenario_of(**sections):
+    """A small network on few rows, with some sections replaced or added to."""
+    tables = {
+        "scenario": {"name": "small", "title": "Small", "seed": 3},
+        "data": {"source": "xor"},
+        "network": {
+            "loss": "binary_cross_entropy",
+            "layers": [dense(3, "tanh"), dense(1, "sigmoid")],
+        },
+        "optimizer": {"name": "sgd", "lr": 0.1},
+        "training": {"epochs": 1000, "batch_size": 3},
+    }
+    return neurosim.scenario(
+        {**tables, **{name: {**tables.get(name, {}), **table} for name, table in sections.items()}}
+    )
+
+
+def dense(units, activation="identity", **more):
+    return {"kind": "dense", "units": units, "activation": activation, **more}
+
+
+@pytest.mark.parametrize("name", sorted(entry.record.name for entry in REGISTRY.optimizers))
+def test_optimizers(trained, name):
+    agrees(*trained(scenario_of(optimizer={"name": name, "lr": 0.01}), 300))
+
+
+@pytest.mark.parametrize("name", sorted(entry.record.name for entry in REGISTRY.losses))
+def test_losses(trained, name):
+    record = REGISTRY.losses.get(name)
+    width = record.outputs_per_target
+    if record.targets == "classes":
+        data, layers = {"source": "blobs", "samples": 20}, [dense(4, "tanh"), dense(3, "softmax")]
+    elif record.from_logits or name in ("hinge", "perceptron"):
+        data, layers = {"source": "moons", "samples": 20}, [dense(4, "tanh"), dense(1, "sigmoid")]
+    else:
+        data, layers = {"source": "sine", "samples": 20}, [dense(4, "tanh"), dense(width)]
+    scenario = scenario_of(data=data, network={"loss": name, "layers": layers})
+    agrees(*trained(scenario, 100))
+
+
+@pytest.mark.parametrize("name", sorted(entry.record.name for entry in REGISTRY.activations))
+def test_activations(trained, name):
+    scenario = scenario_of(network={"layers": [dense(3, "tanh"), dense(4, name), dense(1, "sigmoid")]})
+    agrees(*trained(scenario, 100))
+
+
+LAYERS = {
+    "batch_norm": [dense(4), {"kind": "batch_norm"}, {"kind": "activation", "activation": "relu"}],
+    "layer_norm": [dense(4), {"kind": "layer_norm"}, {"kind": "activation", "activation": "softmax"}],
+    "dropout": [dense(6, "tanh"), {"kind": "dropout", "rate": 0.3}, dense(5), {"kind": "dropout", "rate": 0.5}],
+    "gated": [dense(12), {"kind": "gated", "gate": "swiglu"}, {"kind": "maxout", "pieces": 3}],
+    "residual": [
+        dense(3),
+        {"kind": "residual", "repeat": 2, "activation": "relu", "layers": [dense(4, "gelu"), dense(3)]},
+        {"kind": "residual", "layers": [dense(5, "tanh")]},
+    ],
+    "shortcut": [
+        {
+            "kind": "residual",
+            "layers": [dense(5)],
+            "shortcut": [dense(5, "tanh"), {"kind": "batch_norm", "momentum": 0.3}],
+        },
+        {"kind": "concatenation", "branches": [[], [dense(3), {"kind": "layer_norm"}]]},
+    ],
+    "learned": [
+        dense(5, {"name": "prelu", "per": "unit"}),
+        {"kind": "activation", "activation": {"name": "learnable_swish", "beta": 0.7}},
+    ],
+    "group": [{"kind": "group", "repeat": 2, "layers": [dense(3, "tanh", bias=False), dense(2, init="he_normal")]}],
+    "penalties": [dense(4, "tanh", l1=0.01, l2=0.1, init={"name": "normal", "deviation": 0.5})],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(trained, name):
+    layers = [*LAYERS[name], dense(1, "sigmoid", bias=[0.25])]
+    data = {"source": "moons", "samples": 14}
+    agrees(*trained(scenario_of(network={"layers": layers}, data=data), 100, seed=2**40 + 7))
+
+
+WAYS = {
+    "momentum with a schedule": {"optimizer": {"name": "sgd", "momentum": 0.9, "schedules": {"momentum": "cosine"}}},
+    "biases of their own": {"optimizer": {"name": "adamw", "biases": {"weight_decay": 0.0}}},
+    "clip_value": {"training": {"clip_value": 0.01}},
+    "clip_norm": {"training": {"clip_norm": 0.1}},
+    "in order": {"training": {"shuffle": False}},
+    "ema": {"training": {"average": {"kind": "ema", "start": 5, "decay": 0.9}}},
+    "swa": {"training": {"average": {"kind": "swa", "start": 20}}},
+    "class weights": {"network": {"class_weights": [1.0, 3.0]}},
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_ways_to_train(trained, name):
+    agrees(*trained(scenario_of(**{"data": {"source": "moons", "samples": 14}, **WAYS[name]}), 150))
+
+
+@pytest.mark.parametrize("name", sorted(entry.record.name for entry in REGISTRY.schedules))
+def test_schedules(trained, name):
+    chosen = {"name": name, "patience": 0.0, "threshold": 0.01} if name == "reduce_on_plateau" else name
+    agrees(*trained(scenario_of(optimizer={"schedule": chosen}, training={"epochs": 40}), 80))
