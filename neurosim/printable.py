@@ -115,13 +115,14 @@ def quoted(word: object) -> str:
 def command(*words: object, **options: object) -> str:
     """A neurosim command to be typed in a shell: ``command("run", resume=folder, force=True)``.
 
-    Options that are None or False are left out.
+    Options that are None or False are left out; one with a list is given once for each of its values.
     """
     typed = ["neurosim", *map(quoted, words)]
-    for name, value in options.items():
-        if value is not None and value is not False:
-            typed.append(f"--{name.replace('_', '-')}")
-            typed += [] if value is True else [quoted(value)]
+    for name, given in options.items():
+        for value in given if isinstance(given, list) else [given]:
+            if value is not None and value is not False:
+                typed.append(f"--{name.replace('_', '-')}")
+                typed += [] if value is True else [quoted(value)]
     return " ".join(typed)
 
 

@@ -114,9 +114,8 @@ def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
     """The command that trains the same scenario with one thing changed; empty if nothing is known to help."""
     if not finding.settings:
         return ""
-    # Its user has to name a file that lies beside the scenario of old, and not in the run folder.
-    file = scenario.data.options.get("file")
-    own = [f"data.file={scenario.base / file}"] if isinstance(file, str) else []
+    # Its user has to name files that lie beside the scenario of old, and not in the run folder.
+    own = [f"data.{option}={scenario.base / path}" for option, path in scenario.data.paths.items()]
     seeds = [setting.removeprefix(SEED) for setting in finding.settings if setting.startswith(SEED)]
     others = [setting for setting in finding.settings if not setting.startswith(SEED)]
     words = [f"--seed {seed}" for seed in seeds] + [f"--set {quoted(setting)}" for setting in [*others, *own]]

@@ -128,7 +128,9 @@ def given_features(what: str, given: object, how: Encoding) -> Given:
             f"{what} has shape {values.shape}; expected (rows, features) or (rows, height, width, channels)"
         )
     of_words = values.dtype == object and not is_numbers(values)
-    if values.ndim == 2 and (of_words or how.named or how.missing == MEAN):
+    # Of bytes none is missing.
+    fills = how.missing == MEAN and values.dtype != np.uint8
+    if values.ndim == 2 and (of_words or how.named or fills):
         return Given(what, by_number(values))
     return Given(what, {}, values)
 
@@ -232,6 +234,10 @@ def _where(what: str, name: str, row: int) -> str:
 
 def array_of(what: str, given: object) -> NDArray[Any]:
     """An array, of whatever can become one; raises DataError for what cannot."""
+    if str(getattr(given, "type", "")).startswith("dictionary"):
+        # As an array, pyarrow's categories have another one of them where a value is missing.
+        column: Any = given
+        given = column.cast(column.type.value_type)
     try:
         return np.asarray(given)
     except (TypeError, ValueError) as error:
@@ -319,7 +325,9 @@ def is_numbers(values: NDArray[Any]) -> bool:
     if values.dtype == object:
         # Of tables whose columns have a kind of their own for missing values.
         plain = (bool, int, float, np.number, np.bool_)
-        return all(isinstance(value, plain) or (is_missing(value) and value != "") for value in values.flat)
+        return all(
+            isinstance(value, plain) or (is_missing(value) and not isinstance(value, str)) for value in values.flat
+        )
     return values.dtype.kind in "biuf"
 
 
@@ -342,4 +350,6 @@ def content_of(values: NDArray[Any]) -> str:
     kinds = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "c": "complex numbers"}
     if values.dtype == object and any(isinstance(value, str) for value in values.flat):
         return "text"
+    if values.dtype == object and any(hasattr(value, "year") for value in values.flat):
+        return "dates"
     return kinds.get(values.dtype.kind, f"values of type {values.dtype}")

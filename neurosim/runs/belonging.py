@@ -234,13 +234,15 @@ def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
 
 
 def check_data_file(folder: Path, scenario: Scenario) -> None:
-    """Raise DataError if the file with the run's rows is gone."""
-    file = scenario.data.options.get("file")
-    if isinstance(file, str) and not os.path.exists(scenario.base / file):
-        raise DataError(
-            f"{scenario.base / file}: there is no such file any more, and the run in {folder} was trained on it",
-            f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO_FILE}, under [data].",
-        )
+    """Raise DataError if a file or folder with the run's rows is gone."""
+    for option, path in scenario.data.paths.items():
+        if not os.path.exists(scenario.base / path):
+            what = "file" if option == "file" else "folder"
+            raise DataError(
+                f"{scenario.base / path}: there is no such {what} any more, and the run in {folder} was trained on it",
+                f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO_FILE}, under "
+                "[data].",
+            )
 
 
 def both(first: str, second: str) -> str:

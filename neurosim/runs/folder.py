@@ -40,8 +40,8 @@ from neurosim.scenario.run_folders import CHECKPOINTS as CHECKPOINTS
 from neurosim.scenario.run_folders import RUNS
 from neurosim.scenario.run_folders import SCENARIO as SCENARIO
 from neurosim.scenario.run_folders import SEEDS as SEEDS
+from neurosim.scenario.schema import PATHS
 from neurosim.scenario.study import Variant
-from neurosim.scenario.vouching import PATHS
 from neurosim.training.history import COLUMNS, Record, metrics_in
 from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator
@@ -73,18 +73,12 @@ def portable(scenario: Scenario, folder: Path | None = None, whole: Path | None 
     if given.variants:
         moved = [_portable_variant(variant, scenario.base) for variant in given.variants]
         scenario = replace(scenario, given=given.model_copy(update={"variants": moved}))
-    options = scenario.data.options
-    named = [option for option in PATHS if isinstance(options.get(option), str) and options[option]]
-    if not named or (scenario.table is not None and folder is None):
+    paths = {option: _absolute(path, scenario.base) for option, path in scenario.data.paths.items()}
+    if not paths or (scenario.table is not None and folder is None):
         return scenario
-    data = scenario.data.model_copy()
-    assert data.__pydantic_extra__ is not None
-    for option in named:
-        path = _absolute(options[option], scenario.base)
-        if folder is not None and path == _absolute(FILE, whole or folder):
-            path = Path(os.path.relpath(path, folder.resolve())).as_posix()
-        data.__pydantic_extra__[option] = path
-    return replace(scenario, data=data)
+    if folder is not None and paths.get("file") == _absolute(FILE, whole or folder):
+        paths["file"] = Path(os.path.relpath(paths["file"], folder.resolve())).as_posix()
+    return replace(scenario, data=scenario.data.with_paths(paths))
 
 
 def keep_rows(scenario: Scenario, folder: Path) -> Scenario:
@@ -392,11 +386,12 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def train_again(folder: Path) -> str:
-    """The command that trains the run in a folder again; its user names the data file, if it has one."""
-    file = None
+    """The command that trains the run in a folder again; its user names its data files, if it has any."""
+    named = None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        file = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))["data"]["file"]
-    return command("run", str(folder / SCENARIO), out="DIR", set=None if file is None else f"data.file={file}")
+        data = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))["data"]
+        named = [f"data.{option}={data[option]}" for option in PATHS if data.get(option)]
+    return command("run", str(folder / SCENARIO), out="DIR", set=named)
 
 
 def finite(measures: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,14 +124,9 @@ def _records_of(plugins: Iterable[Plugin]) -> tuple[PluginRecord, ...]:
 def determining(scenario: Scenario, *, record: bool = False) -> str:
     """The scenario as text, without what affects no trained number (with `record`, no recorded number either).
 
-    Only the name of a data file is kept: its rows are known by their hashes.
+    Only the names of data files are kept: their rows are known by their hashes.
     """
-    data = scenario.data
-    file = data.options.get("file")
-    if isinstance(file, str):
-        data = data.model_copy()
-        assert data.__pydantic_extra__ is not None
-        data.__pydantic_extra__["file"] = PurePath(file).name
+    data = scenario.data.with_paths({option: PurePath(path).name for option, path in scenario.data.paths.items()})
     return replace(
         scenario,
         scenario=scenario.scenario.model_copy(update={"title": "", "lesson": "", "changed": None}),

@@ -6,6 +6,7 @@ checked in `name_checks.py`. The descriptions are what editors show, by way of t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -60,6 +61,10 @@ class Normalize(Section):
     std: Number = Field(gt=0, description="Every feature is divided by it.")
 
 
+# Options of data sets that are paths of files and folders.
+PATHS = ("file", "folder", "test_folder")
+
+
 class DataSection(Naming):
     """What the network learns from; options of the data set stand beside these keys."""
 
@@ -104,6 +109,15 @@ class DataSection(Naming):
     def options(self) -> dict[str, Any]:
         """Options of the data set: after loading, all that it has, in its order."""
         return dict(self.__pydantic_extra__ or {})
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The options that are paths of files and folders, as far as they are given."""
+        return {key: path for key in PATHS if isinstance(path := self.options.get(key), str) and path}
+
+    def with_paths(self, paths: Mapping[str, str]) -> DataSection:
+        """The section with other paths."""
+        return self.model_copy(update=dict(paths))
 
 
 class OptimizerSection(Naming):

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.schema import PATHS
 
 # Where data sets and their options stand: in the scenario, and in its variants.
 _ABOUT_DATA = ("data", "variants")
-# Options of data sets that are paths.
-PATHS = ("file", "folder", "test_folder")
 
 
 def vouched_for(values: Mapping[KeyPath, Any]) -> frozenset[str]:

@@ -129,6 +129,25 @@ def test_categories_of_a_library_are_categories():
     )
 
 
+LACKING = {"c": ["x", None, "y", "x"], "m": [True, None, True, False]}
+LIBRARIES = {
+    "pandas": lambda made: made.DataFrame(LACKING).astype({"c": "category", "m": "boolean"}),
+    "pandas, text": lambda made: made.DataFrame(LACKING).astype({"c": "string", "m": "boolean"}),
+    "polars": lambda made: made.DataFrame(LACKING).with_columns(made.col("c").cast(made.Categorical)),
+    "pyarrow": lambda made: made.table({**LACKING, "c": made.array(LACKING["c"]).dictionary_encode()}),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_is_missing_is_so_in_every_library(library):
+    frame = LIBRARIES[library](pytest.importorskip(library.partition(",")[0]))
+    found = table_of((frame, [0.1, 0.2, 0.3, 0.4]), how=Encoding(missing="drop"))
+    assert found.feature_names == ("c=x", "c=y", "m")
+    np.testing.assert_array_equal(found.features, [[1, 0, 1], [0, 1, 1], [1, 0, 0]])
+    filled = table_of(({"m": frame["m"]}, [1, 2, 3, 4]), how=Encoding(missing="mean"))
+    np.testing.assert_array_equal(filled.features[:, 0], [1, np.nan, 1, 0])
+
+
 def test_a_file_of_rows_keeps_the_encoding(tmp_path):
     table = table_of((FRAME, "kind"), how=Encoding(["code"], (), "mean"))
     (tmp_path / "data.npz").write_bytes(write_rows(table))

@@ -216,10 +216,14 @@ def test_a_network_answers_for_images_and_folders(photos, tmp_path, monkeypatch,
     rows = [line.split(",")[:2] for line in (tmp_path / "answers.csv").read_text().splitlines()]
     assert rows[0] == ["file", "prediction"]
     assert rows[1:] == [[f"{name}/{number}.png", name] for name in ("blue", "red") for number in range(4)]
-    # The run's own scenario finds the images from its folder.
+    # The run's own scenario finds the images from its folder, and is still that of the run.
     simulator = neurosim.Simulator("run")
     assert simulator.data.classes == ("blue", "red")
+    assert execute(["compare", "run", "run"]) == 0
     capsys.readouterr()
+    photos.rename("moved")
+    assert execute(["report", "run"]) == 3
+    assert f"{photos}: there is no such folder any more" in capsys.readouterr().err
     (tmp_path / "rows.csv").write_text("a\n1\n")
     assert execute(["predict", "run", "--data", "rows.csv"]) == 3
     (tmp_path / "empty").mkdir()
