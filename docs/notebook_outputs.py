@@ -1,6 +1,6 @@
-"""Run the notebook and keep its outputs in it: ``python docs/notebook_outputs.py``.
+"""Run the notebooks and keep their outputs in them: ``python docs/notebook_outputs.py [NOTEBOOK]``.
 
-It runs in an empty folder. What differs from one run or machine to the next is left out: times, versions, and where
+Each runs in an empty folder. What differs from one run or machine to the next is left out: times, versions, and where
 files lie.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 COLORS = 96
-NOTEBOOK = Path(__file__).with_name("notebook.ipynb")
+NOTEBOOKS = [Path(__file__).with_name(name) for name in ("notebook.ipynb", "pandas_to_pytorch.ipynb")]
 # In a process of its own: the libraries of notebooks warn of themselves.
 EXECUTE = """
 import sys, warnings
@@ -51,10 +51,24 @@ def smaller(picture: str) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
+def joined(outputs: list) -> list:
+    """What is printed comes in pieces, cut by the clock: as one."""
+    found: list = []
+    for output in outputs:
+        stream = output["output_type"] == "stream"
+        if stream and found and found[-1].get("name") == output["name"]:
+            found[-1]["text"] = "".join(found[-1]["text"]) + "".join(output["text"])
+        else:
+            found.append(output)
+    return found
+
+
 def as_kept(executed: dict, before: dict) -> dict:
     """What is kept of an executed notebook: its cells with their outputs, under the metadata that it had."""
     for cell in executed["cells"]:
         cell["metadata"] = {}
+        if "outputs" in cell:
+            cell["outputs"] = joined(cell["outputs"])
         for output in cell.get("outputs", []):
             output.pop("transient", None)
             if "image/png" in output.get("data", {}):
@@ -63,12 +77,13 @@ def as_kept(executed: dict, before: dict) -> dict:
 
 
 def main() -> None:
-    """Write the outputs into the file."""
-    before = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    with tempfile.TemporaryDirectory() as folder:
-        kept = as_kept(execute(NOTEBOOK, Path(folder)), before)
-    NOTEBOOK.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{NOTEBOOK}: {NOTEBOOK.stat().st_size:,} bytes")
+    """Write the outputs into the files."""
+    for notebook in [Path(name) for name in sys.argv[1:]] or NOTEBOOKS:
+        before = json.loads(notebook.read_text(encoding="utf-8"))
+        with tempfile.TemporaryDirectory() as folder:
+            kept = as_kept(execute(notebook.resolve(), Path(folder)), before)
+        notebook.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        print(f"{notebook}: {notebook.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

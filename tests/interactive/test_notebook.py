@@ -10,6 +10,7 @@ import pytest
 import neurosim
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
+GALLERY = NOTEBOOK.with_name("pandas_to_pytorch.ipynb")
 SCRIPT = NOTEBOOK.with_name("notebook_outputs.py")
 
 
@@ -90,11 +91,21 @@ def test_a_study_shows_its_progress(tmp_path):
 NUMBER = re.compile(r"\d[\d,]*\.?\d*(?:e[+-]?\d+)?")
 
 
+def numbers_in(text):
+    return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
+
+
 def shown(notebook):
     """The words of each output, and of pictures and films that they are there; and the numbers among the words."""
     words, numbers = [], []
     for cell in notebook["cells"]:
-        for out in cell.get("outputs", []):
+        for out in script().joined(cell.get("outputs", [])):
+            if out["output_type"] == "stream":
+                assert out["name"] == "stdout"
+                text = "".join(out["text"])
+                numbers += numbers_in(text)
+                words.append(("".join(cell["source"]), False, NUMBER.sub("#", text)))
+                continue
             assert out["output_type"] in ("display_data", "execute_result"), out
             data = {kind: "".join(text) for kind, text in out["data"].items() if kind != "image/png"}
             # How a film is packed depends on Pillow, and how large a picture is on the fonts of matplotlib.
@@ -102,16 +113,30 @@ def shown(notebook):
             data["text/plain"] = re.sub(r"[0-9,]+ bytes|size [\d.]+x[\d.]+", "", data["text/plain"])
             # A run that goes wild makes anything of a last bit that another processor rounds differently.
             if "wild" not in "".join(cell["source"]):
-                numbers += [float(number.replace(",", "")) for text in data.values() for number in NUMBER.findall(text)]
+                numbers += [number for text in data.values() for number in numbers_in(text)]
             masked = {kind: NUMBER.sub("#", text) for kind, text in data.items()}
             words.append(("".join(cell["source"]), "image/png" in out["data"], masked))
     return words, numbers
 
 
 def test_the_outputs_in_the_file_are_those_of_today(executed):
-    kept = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    outputs_are_those_of(NOTEBOOK, executed[0])
+
+
+@pytest.mark.ci
+def test_so_are_those_of_the_way_to_pytorch(tmp_path):
+    for library in ("nbclient", "ipykernel", "pandas", "torch"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    today = execute(GALLERY, tmp_path)
+    outputs_are_those_of(GALLERY, today)
+    (same,) = outputs(today, "max() < 1e-5")
+    assert same["text/plain"] == "True"
+
+
+def outputs_are_those_of(notebook, executed):
+    kept = json.loads(notebook.read_text(encoding="utf-8"))
     hint = "run  python docs/notebook_outputs.py  and look at what has changed"
-    (words, numbers), (words_today, numbers_today) = shown(kept), shown(executed[0])
+    (words, numbers), (words_today, numbers_today) = shown(kept), shown(executed)
     assert words == words_today, hint
     # Other processors round otherwise.
     assert numbers == pytest.approx(numbers_today, rel=0.1, abs=1e-3), hint
@@ -119,8 +144,9 @@ def test_the_outputs_in_the_file_are_those_of_today(executed):
     assert counts == list(range(1, len(counts) + 1)), hint
 
 
-def test_the_file_is_small_and_tells_nothing_of_a_machine():
-    text = NOTEBOOK.read_text(encoding="utf-8")
+@pytest.mark.parametrize("notebook", [NOTEBOOK, GALLERY], ids=lambda path: path.stem)
+def test_the_file_is_small_and_tells_nothing_of_a_machine(notebook):
+    text = notebook.read_text(encoding="utf-8")
     assert len(text) < 800_000
     without_pictures = re.sub(r"[A-Za-z0-9+/=\\n]{200,}", "", text)
     for word in ("/tmp", "/home", "/root", " at 0x"):
