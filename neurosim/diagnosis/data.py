@@ -189,7 +189,16 @@ def class_imbalance(evidence: Evidence) -> Suspicion | None:
         (*((f"training.epochs={factor * epochs}",) for factor in (4, 16)),),
         rates=True,
         goal="rare_class",
-        advice=f"There is no setting that gives a class more weight. What helps is in the table: more rows of "
-        f"{names[rarest]}, or several copies of those that are there, so that the classes are about equally large. "
-        "Judge the network by the confusion matrix, not by its accuracy.",
+        advice=f"{_weighing(evidence, names[rarest], names[largest])}What helps most is in the table: more rows of "
+        f"{names[rarest]}. Judge the network by the confusion matrix, not by its accuracy.",
+    )
+
+
+def _weighing(evidence: Evidence, rarest: str, largest: str) -> str:
+    """What weights of classes would do, where there are none."""
+    if evidence.scenario.network.class_weights is not None:
+        return ""
+    return (
+        f'With network.class_weights = "balanced", more rows of {rarest} are recognized, and more of {largest} taken '
+        "for it. "
     )

@@ -10,6 +10,7 @@ import neurosim
 from neurosim.cli.application import execute
 from neurosim.data.arrays import table_of
 from neurosim.errors import DataError, ScenarioError, UsageError
+from neurosim.scenario.pictures import PICTURES
 
 _RANDOM = np.random.default_rng(2)
 X = _RANDOM.uniform(-1, 1, (60, 2)).round(4)
@@ -130,3 +131,26 @@ def test_what_does_not_fit_is_said_in_a_sentence(overrides, kind, said):
 def test_classes_in_two_columns_of_an_array_are_refused():
     with pytest.raises(UsageError, match="the targets have 2 columns"):
         table_of((X, np.c_[COLUMNS["big"], COLUMNS["wide"]]), task="classification")
+
+
+@pytest.mark.ci
+def test_commands_read_such_a_run_and_its_pictures_are_drawn_or_refused(capsys):
+    record = {"record.quantities": ["parameters"]}
+    neurosim.run(made(**record, **{"plots.pictures": ["learning_curves"]}), out="runs/two", for_report=True)
+    for words in (
+        ["report", "runs/two"],
+        ["compare", "runs/two", "runs/two", "--json"],
+        ["doctor", "runs/two", "--no-trials", "--json"],
+        ["explain", "runs/two"],
+        ["info", "runs/two"],
+        ["replay", "runs/two", "--from", "1", "--out", "again"],
+        ["export", "runs/two", "--to", "numpy", "--out", "two.py"],
+    ):
+        assert execute(words) == 0, (words, capsys.readouterr())
+    assert "Targets: test RMSE of total" in Path("runs/two/report.html").read_text("utf-8")
+    anyone_has = {"learning_curves", "network_diagram", "loss_surface"}
+    for name in (name for name, picture in PICTURES.items() if not picture.by_layer and name not in anyone_has):
+        capsys.readouterr()
+        status = execute(["plot", "runs/two", "--only", name, "--out", "pictures"])
+        assert (status == 0) == (name == "unit_maps"), name
+        assert status == 0 or "Error: " in capsys.readouterr().err, name
