@@ -6,6 +6,7 @@ the targets -1 and 1, and label smoothing is part of the targets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from neurosim.builtins import losses
 from neurosim.errors import PluginError
 from neurosim.exchange.functions import Functions, with_settings
-from neurosim.exchange.wording import identifier, number
+from neurosim.exchange.wording import identifier, list_lines, number
 from neurosim.formulas.entrywise import entry_of_row, entry_of_sum
 from neurosim.formulas.reader import read
 from neurosim.network.network import Network
@@ -38,6 +39,8 @@ class LossText:
         ``{z}`` for what these are called.
     targets : Targets
         How the targets are written.
+    needed : tuple of str
+        What both call.
     """
 
     about: str
@@ -45,6 +48,7 @@ class LossText:
     lines: tuple[str, ...]
     gradient: str
     targets: Targets = "as they are"
+    needed: tuple[str, ...] = ()
 
 
 _LOSSES: Mapping[Callable[..., Any], LossText] = {
@@ -129,6 +133,9 @@ def loss_text(network: Network, functions: Functions) -> LossText | None:
 
     What it calls is defined in `functions`.
     """
+    if network.class_weights:
+        plain = loss_text(network.unweighted, functions)
+        return None if plain is None else _weighted(plain, network)
     formula = network.pair or network.loss.record
     found = _LOSSES.get(formula.value)
     if found is None:
@@ -137,6 +144,33 @@ def loss_text(network: Network, functions: Functions) -> LossText | None:
     values |= {"a": "{a}", "z": "{z}", "numbers": "len(y)" if network.outputs == 1 else "y.size"}
     lines = tuple(line.format_map(values) for line in found.lines)
     return LossText(found.about, found.arguments, lines, found.gradient.format_map(values), found.targets)
+
+
+def _weighted(loss: LossText, network: Network) -> LossText | None:
+    """The loss of each row times the weight of its class; None where its mean is not taken in its last line."""
+    *before, last = loss.lines
+    mean = re.fullmatch(r"return (-?)np\.(mean|sum)\((.*)\)( / len\(y\))?", last)
+    if mean is None:
+        return None
+    sign, taken, each, count = mean.groups("")
+    middle = "0" if loss.targets == "-1 and 1" else "0.5"
+    place = f"(y[:, 0] > {middle}).astype(int)" if network.outputs == 1 else "y.argmax(axis=1)"
+    weights = (
+        *list_lines("CLASS_WEIGHTS = np.array", network.class_weights),
+        "",
+        "",
+        "def class_weights(y):",
+        '    """The weight of the right class of each row."""',
+        f"    return CLASS_WEIGHTS[{place}, None]",
+    )
+    return LossText(
+        f"{loss.about[:-1]}, times the weight of the class.",
+        loss.arguments,
+        (*before, f"return {sign}np.{taken}(class_weights(y) * ({each})){count}"),
+        f"class_weights(y) * ({loss.gradient})",
+        loss.targets,
+        weights,
+    )
 
 
 def _plugin_loss(network: Network, functions: Functions) -> LossText | None:
@@ -162,6 +196,7 @@ def _plugin_loss(network: Network, functions: Functions) -> LossText | None:
 
 
 def loss_lines(text: LossText) -> list[str]:
-    """The definition of the function."""
+    """The definition of the function, with what it calls."""
     head = f"def loss({', '.join(text.arguments)}):"
-    return [head, f'    """{text.about}"""', *(f"    {line}" for line in text.lines)]
+    needed = [*text.needed, "", ""] if text.needed else []
+    return [*needed, head, f'    """{text.about}"""', *(f"    {line}" for line in text.lines)]

@@ -26,7 +26,7 @@ _SHORTER = {identity: "{z}", relu: "np.maximum({z}, 0)", tanh: "np.tanh({z})"}
 _NAMES = {
     "np", "math", "Path", "p", "g", "x", "y", "z", "a", "t", "rate", "epoch", "order", "batch", "start", "losses",
     "forward", "backward", "loss", "train", "evaluate", "shuffled", "mix", "key", "bits", "dropout_mask", "clipped",
-    "stored", "inputs", "softmax", "erf", "erfc", "name", "print", "range", "len",
+    "class_weights", "CLASS_WEIGHTS", "stored", "inputs", "softmax", "erf", "erfc", "name", "print", "range", "len",
 }  # fmt: skip
 
 

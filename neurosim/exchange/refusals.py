@@ -30,8 +30,8 @@ def unexportable(simulator: Simulator) -> Iterator[str]:
             yield f"an activation that learns ({layer.activation.name})"
     if simulator.augments:
         yield "augmentation"
-    if simulator.split_rows("train").weights.size or simulator.network.class_weights:
-        yield "rows or classes that count more than others"
+    if simulator.split_rows("train").weights.size:
+        yield "rows that count more than others"
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[str]:

@@ -36,7 +36,7 @@ _NAMES = {
     "rate", "epoch", "order", "batch", "start", "initial", "loss", "losses", "train", "trained", "evaluate", "report",
     "shuffled", "mix", "key", "bits", "dropout_mask", "as_map", "stored", "inputs", "penalty", "optimizer", "schedule",
     "state", "name", "print", "range", "len", "enumerate", "sum", "skip", "masks", "places", "right", "final",
-    "accuracy",
+    "accuracy", "weighted_loss", "each", "CLASS_WEIGHTS",
 }  # fmt: skip
 _MAIN = """
 if __name__ == "__main__":
@@ -122,6 +122,7 @@ class _Script:
             *self.activations,
             self._module(),
             self._penalty(),
+            list(self.loss.lines),
             *own,
             *randomness,
             self._train(),

@@ -92,6 +92,15 @@ def array_lines(head: str, array: NDArray[Any], tail: str, indent: str) -> list[
     return lines if max(map(len, lines)) <= LONGEST else None
 
 
+def list_lines(head: str, numbers: Iterable[float]) -> list[str]:
+    """``head([...])`` on one line or, where that is too long, with a line for each number."""
+    texts = [number(value) for value in numbers]
+    whole = f"{head}([{', '.join(texts)}])"
+    if len(whole) <= LONGEST:
+        return [whole]
+    return [f"{head}(", "    [", *(f"        {text}," for text in texts), "    ]", ")"]
+
+
 def block(*sections: Iterable[str] | str) -> str:
     """The sections of a script, two empty lines between any two."""
     texts = [section if isinstance(section, str) else "\n".join(section) for section in sections]

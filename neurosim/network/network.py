@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,12 @@ class Network:
         if not isinstance(last, Activated) or last.learned:
             return None
         return self.loss.record.pair_for(last.activation.name)
+
+    @property
+    def unweighted(self) -> Network:
+        """The network whose loss is the same for all classes."""
+        loss = replace(self.loss, record=self.loss.record.unweighted)
+        return replace(self, loss=loss, class_weights=())
 
     def start_values(self, seed: int) -> NDArray[np.float32]:
         """Flat vector of initial values for a seed, float32 on every backend, shape (size,)."""

@@ -195,7 +195,13 @@ class Loss(Record):
             gradient=of(self.derivative, ("a",), "da"),
             from_logits=tuple(pairs),
         )
+        object.__setattr__(made[own], "_unweighted", self)
         return made[own]  # type: ignore[no-any-return]
+
+    @property
+    def unweighted(self) -> Loss:
+        """The loss without the weights that `weighted` gave it."""
+        return self.__dict__.get("_unweighted", self)  # type: ignore[no-any-return]
 
     def pair_for(self, activation: str) -> FromLogits | None:
         """The pair for the output activation named, or None."""

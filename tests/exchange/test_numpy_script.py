@@ -103,6 +103,10 @@ def test_losses(tmp_path):
         *several("xor", two),
         *several("iris", classes),
     ]
+    heavy = {"network.class_weights": [1, 3, 0.5]}
+    networks += several("iris", [{**change, **heavy} for change in classes])
+    networks += several("xor", [{**change, "network.class_weights": [1, 3]} for change in two[:4]])
+    networks.append(simulator("digits", {"network.class_weights": "balanced"}))
     agree(networks, "numpy", tmp_path, 8, EXACT)
     tidy(tmp_path)
 

@@ -108,6 +108,10 @@ def test_optimizers_schedules_and_losses(tmp_path):
     smoothed = {"name": "categorical_cross_entropy", "label_smoothing": 0.1}
     networks.append(simulator("iris", {"network.loss": smoothed, "training.shuffle": False}))
     networks.append(simulator("iris", {"network.loss": "categorical_cross_entropy", "training.clip_value": 0.1}))
+    for loss in (smoothed, "mse"):
+        networks.append(simulator("iris", {"network.loss": loss, "network.class_weights": {"setosa": 3.0}}))
+    networks.append(simulator("xor", {"network.class_weights": [1, 2]}))
+    networks.append(simulator("digits", {"network.class_weights": "balanced"}))
     plugins = {"network.layers.0.activation": "mish", "optimizer": {"name": "lion"}}
     networks.append(simulator("xor", plugins, registry=with_plugins()))
     errors = [EXACT] * len(networks)
