@@ -174,7 +174,8 @@ def _schedule(record: Schedule | FeedbackSchedule, script: Script) -> dict[str, 
     return {
         "factor": script.add(record.factor),
         "unit": "losses" if isinstance(record, FeedbackSchedule) else record.unit,
-        "params": _params(record),
+        # Vectors too: a schedule's function takes them as they are.
+        "params": {name: list(value) if isinstance(value, tuple) else value for name, value in record.params.items()},
     }
 
 
