@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neurosim.plots.lines import spans_decades
+from neurosim.plots.lines import fit_accuracy, fit_scale
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLORS, INK, figure, legend_below, whole_numbers
 from neurosim.printable import label as shortened
@@ -50,10 +50,12 @@ def _panel(axes: Axes, measure: str, change: str, fork: float, was: History, cha
     _line(axes, was.epoch[first:], old[first:], WAS, "as it was", offset=common - first)
     _line(axes, changed.epoch[first:], new[first:], CHANGED, shortened(change, 60), offset=common - first)
     axes.axvline(fork, color=INK, linewidth=1.2, linestyle="--", label="fork")
-    if measure.endswith("_loss") and spans_decades([*old, *new]):
-        axes.set_yscale("log")
+    share = measure.endswith("_accuracy")
+    fit_scale(axes, [*old, *new], measure.replace("train_", "training_").replace("_", " "), share=share)
+    known = [value for value in (*old, *new) if value is not None]
+    if share and known:
+        fit_accuracy(axes, known)
     axes.set_xlabel("epoch")
-    axes.set_ylabel(measure.replace("_", " "))
     whole_numbers(axes.xaxis)
 
 
