@@ -108,10 +108,10 @@ def compare(results: Sequence[Result], *, of_one_study: bool = False) -> Compari
 
 
 def settings(scenario: Scenario) -> dict[str, str]:
-    """Every setting of a scenario by its key path, as it would stand in the file."""
+    """Every setting of a scenario by its key path, as it would stand in the file; who logs a run is none."""
     found = {"seed": str(scenario.scenario.seed)}
     for section in SECTIONS:
-        value = getattr(scenario, section)
+        value = scenario.without_logs if section == "training" else getattr(scenario, section)
         found |= dict(_leaves(value.model_dump(exclude_none=True), section))
     return found
 

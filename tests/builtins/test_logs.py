@@ -10,6 +10,7 @@ import pytest
 from tensorboardX.proto import event_pb2
 from tensorboardX.record_writer import masked_crc32c
 
+import neurosim
 from neurosim import load_scenario, run, study
 from neurosim.builtins.event_files import scalars
 from neurosim.cli.application import execute
@@ -113,6 +114,7 @@ def test_a_log_may_come_with_the_resume(tmp_path):
         run(scenario(), out=folder, observer=stop_after(2))
     run(folder / "scenario.toml", resume=folder, log=LOGS)
     assert_logged(folder)
+    assert neurosim.compare(run(scenario()), run(scenario(training__observers=["csv"]))).differing == ()
     logged, plain = (scenario(training__observers=names) for names in (["csv", "stop_at_loss"], ["stop_at_loss"]))
     assert identity.determining(logged) == identity.determining(plain)
     assert [choice.name for choice in logged.may_stop_it] == ["stop_at_loss"]
