@@ -23,8 +23,8 @@ FETCHED, FINISHED, CARRIED, UPDATED, JUDGED, OUTPUT, OTHER = 32, 48, 10, 50, 120
 EPOCH, EPOCH_ROW = 90, 16
 # Cycles of an instruction in a warp that is alone: the mean over a step, by what the assembler writes into them.
 ALONE = 3.8
-# Warps that have enough registers on a multiprocessor: 144 of each thread on sm_75 to sm_89, 95 on sm_90, fewer after.
-WARPS = 14
+# Warps that have enough registers on a multiprocessor: 146 of each thread on sm_75, 95 on sm_90, fewer after.
+WARPS = 13
 # Assumed: bytes of shared memory of a multiprocessor, of which newer ones have more; cycles of a barrier of a block.
 SHARED, BARRIER = 96 * 1024, 30
 # Warps of instructions that a multiprocessor starts in each cycle; threads of a warp.
