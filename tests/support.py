@@ -19,7 +19,7 @@ from neurosim.network.layers import Penalty, Stack, choose
 from neurosim.network.layers.kinds import SECTIONS
 from neurosim.network.layers.window import edges
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Average, Training
 from neurosim.plugin.host import build_registry
 
 BUILTINS = build_registry(entry_points=False)
@@ -171,16 +171,29 @@ class Concatenation:
     branches: tuple[tuple[Any, ...], ...]
 
 
+@dataclass(frozen=True)
+class Frozen:
+    """A layer whose parameters stay as they are."""
+
+    layer: Any
+
+
 def network(inputs: int | tuple[int, ...], layers: Sequence[Any], loss: Any = "mse") -> Network:
     """A network from the entries above; `inputs` is a number of units or the shape of a map."""
     stack = Stack((inputs,) if isinstance(inputs, int) else inputs)
     _stack(stack, layers)
+    if stack.needs_another_pass:
+        stack.begin_again()
+        _stack(stack, layers)
     return Network.of(stack, chosen(BUILTINS.losses, loss))
 
 
 def _stack(stack: Stack, layers: Sequence[Any]) -> None:
     for layer in layers:
-        if isinstance(layer, Dense | Conv2d):
+        if isinstance(layer, Frozen):
+            with stack.freezing(True):
+                _stack(stack, [layer.layer])
+        elif isinstance(layer, Dense | Conv2d):
             activation, init = chosen(BUILTINS.activations, layer.activation), chosen(BUILTINS.initializers, layer.init)
             penalty = Penalty(layer.l1, layer.l2)
             if isinstance(layer, Dense):
@@ -235,6 +248,7 @@ def training(
     clip_value: float | None = None,
     clip_norm: float | None = None,
     schedules: Mapping[str, Any] | None = None,
+    average: Average | None = None,
 ) -> Training:
     """Training settings; the optimizer is a name or ``(name, params)``."""
     return Training(
@@ -246,6 +260,7 @@ def training(
         clip_value=clip_value,
         clip_norm=clip_norm,
         schedules={name: chosen(BUILTINS.schedules, how) for name, how in (schedules or {}).items()},
+        average=average,
     )
 
 

@@ -59,6 +59,8 @@ class Architecture:
         In order; those inside a residual layer come after it.
     parameters, multiply_adds : int
         Sums over the layers; multiply-adds are for one row, forward.
+    frozen : int
+        How many of the parameters stay as they are.
     parameter_bytes, gradient_bytes, optimizer_bytes, activation_bytes : int
         Memory that training needs, float32: parameters and running statistics, their gradient, the
         optimizer's state, and the outputs of all layers for one batch.
@@ -68,6 +70,7 @@ class Architecture:
     batch_size: int
     layers: list[LayerNumbers]
     parameters: int
+    frozen: int
     multiply_adds: int
     parameter_bytes: int
     gradient_bytes: int
@@ -89,6 +92,7 @@ def architecture(network: Network, training: Training, rows: int) -> Architectur
         batch,
         layers,
         network.size,
+        network.size - network.learned_size,
         network.multiply_adds,
         memory.parameters,
         memory.gradient,
@@ -102,7 +106,7 @@ def _numbers(layer: Layer, depth: int, batch: int) -> Iterator[LayerNumbers]:
     yield LayerNumbers(
         layer.name,
         layer.kind,
-        ", ".join(layer.settings),
+        ", ".join([*layer.settings, *(["frozen"] if layer.is_frozen and not layer.parts else [])]),
         depth,
         list(shape),
         0 if layer.parts else sum(parameter.size for parameter in layer.parameters),

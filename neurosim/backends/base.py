@@ -175,7 +175,12 @@ class Backend(ABC):
     @property
     def average(self) -> NDArray[Any] | None:
         """The average of the parameters so far, flat; None where there is none to evaluate."""
-        return self.state[-1] if self.training.average is not None and self.steps_done else None
+        if self.training.average is None or not self.steps_done:
+            return None
+        average, learned = self.state[-1], self.network.learned_size
+        return (
+            average if learned == self.network.size else np.concatenate([average[:learned], self.parameters[learned:]])
+        )
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

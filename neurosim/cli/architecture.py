@@ -33,6 +33,8 @@ def print_architecture(title: str, numbers: Architecture) -> None:
                 show_bytes(layer.activation_bytes) if layer.activation_bytes else "",
             )
         )
+    if numbers.frozen:
+        rows.append(("frozen", "", "", f"{numbers.frozen:,}", "", ""))
     total = (f"{numbers.parameters:,}", f"{numbers.multiply_adds:,}", show_bytes(numbers.activation_bytes))
     rows.append(("total", "", "", *total))
     echo(title, bold=True)

@@ -89,6 +89,7 @@ class Passes:
 def numpy_passes(network: Network, functions: Functions) -> Passes:
     """The passes of a network; raises UsageError for layers that have none here."""
     missing = [f"{layer.kind} layers" for layer in network.layers if type(layer) not in _LAYERS]
+    missing += ["frozen layers"] if network.frozen else []
     for chosen in (layer.activation for layer in network.activated):
         if isinstance(chosen.record, RowActivation) and chosen.record.f is not softmax:
             missing.append(f"the activation {chosen.name}, which is of whole rows")

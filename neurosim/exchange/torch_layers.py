@@ -73,6 +73,8 @@ class Model:
         What the penalties on weights add to the loss.
     arrays : dict of str to (Layer's parameter name, function)
         By PyTorch's name: which array of ours, and how it is laid out there.
+    frozen, steady : list of str
+        The modules whose parameters stay as they are, and those that keep their running statistics.
     """
 
     network: Network
@@ -82,6 +84,8 @@ class Model:
     masks: list[Dropout] = field(default_factory=list)
     penalties: list[str] = field(default_factory=list)
     arrays: dict[str, tuple[str, Callable[[Array], Array]]] = field(default_factory=dict)
+    frozen: list[str] = field(default_factory=list)
+    steady: list[str] = field(default_factory=list)
     numbers: int = 0
     # How many layers with branches are around the present one.
     depth: int = 0
@@ -141,7 +145,10 @@ def torch_model(network: Network, functions: Functions) -> Model:
 
 def _all(model: Model, layers: tuple[Layer, ...]) -> None:
     for layer in layers:
+        known = {*model.modules}
         _LAYERS[type(layer)](model, layer)
+        if layer.is_frozen and not layer.parts:
+            model.frozen += [name for name in model.modules if name not in known]
 
 
 def _activated(model: Model, layer: Activated, z: str) -> str:
@@ -178,6 +185,8 @@ def _weights(model: Model, layer: Weighted, name: str) -> None:
     if layer.bias is not None:
         model.keep(f"{name}.bias", layer.bias.name)
     weight = f"network.{name}.weight"
+    if layer.weight.frozen:
+        return
     if layer.penalty.l1:
         model.penalties.append(f"{number(layer.penalty.l1)} * {weight}.abs().sum()")
     if layer.penalty.l2:
@@ -293,6 +302,7 @@ def _batch_norm(model: Model, layer: BatchNorm) -> None:
     model.keep(f"{name}.bias", layer.beta.name)
     model.keep(f"{name}.running_mean", layer.mean.name)
     model.keep(f"{name}.running_var", layer.variance.name)
+    model.steady += [name] if layer.is_frozen else []
     model.forward.append(f"x = self.{name}(x)")
 
 

@@ -186,11 +186,27 @@ class _Script:
             "    def __init__(self):",
             "        super().__init__()",
             *(line for name, call in model.modules.items() for line in statement(f"self.{name} = {call}", inside)),
+            *(f"        self.{name}.requires_grad_(False)" for name in model.frozen),
+            *(["        self.train()"] if model.steady else []),
             "",
+            *self._steady(),
             f"    def forward(self, x{masks}):",
             *(line for text in model.forward[:-1] for line in statement(text, inside)),
             *statement(f"return {model.forward[-1].removeprefix('x = ')}", inside),
         ]
+
+    def _steady(self) -> list[str]:
+        """Normalizations that are always evaluated."""
+        steady = self.model.steady
+        lines = [
+            "    def train(self, mode=True):",
+            '        """Switch to training, but for what is frozen."""',
+            "        super().train(mode)",
+            *(f"        self.{name}.eval()" for name in steady),
+            "        return self",
+            "",
+        ]
+        return lines if steady else []
 
     def _penalty(self) -> list[str]:
         terms = self.model.penalties
@@ -252,8 +268,12 @@ class _Script:
                 lines.append(f"    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, {self.schedule.name})")
             return [*lines, "    losses = []"]
         assert self.rule is not None
-        slots = [f"    {slot} = [torch.zeros_like(w) for w in network.parameters()]" for slot in self._slots()]
-        return [*slots, "    losses, t = [], 0"]
+        learned = "network.parameters()"
+        begin = []
+        if self.network.frozen:
+            learned, begin = "learned", ["    learned = [w for w in network.parameters() if w.requires_grad]"]
+        slots = [f"    {slot} = [torch.zeros_like(w) for w in {learned}]" for slot in self._slots()]
+        return [*begin, *slots, "    losses, t = [], 0"]
 
     def _slots(self) -> list[str]:
         assert self.rule is not None
@@ -274,7 +294,7 @@ class _Script:
             *([f"rate = LEARNING_RATE * {self.schedule.name}({place})"] if self.schedule else []),
             "t += 1",
             "with torch.no_grad():",
-            "    for k, w in enumerate(network.parameters()):",
+            f"    for k, w in enumerate({'learned' if self.network.frozen else 'network.parameters()'}):",
             f"        {new} = {self.rule.name}({given})",
             "        w.copy_(new)",
         ]

@@ -80,13 +80,29 @@ class Network:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters, in the order of the flat vector."""
-        return tuple(parameter for layer in self.layers for parameter in layer.parameters)
+        """All parameters, in the order of the flat vector: those that are frozen behind all others."""
+        found = [parameter for layer in self.layers for parameter in layer.parameters]
+        return tuple(sorted(found, key=lambda parameter: parameter.frozen))
+
+    @property
+    def learned(self) -> tuple[Parameter, ...]:
+        """The parameters that training changes."""
+        return tuple(parameter for parameter in self.parameters if not parameter.frozen)
+
+    @property
+    def frozen(self) -> tuple[Parameter, ...]:
+        """The parameters that stay as they are."""
+        return tuple(parameter for parameter in self.parameters if parameter.frozen)
 
     @property
     def size(self) -> int:
-        """How many numbers the network learns."""
+        """How many numbers the parameters are."""
         return sum(parameter.size for parameter in self.parameters)
+
+    @property
+    def learned_size(self) -> int:
+        """How many of them, the first ones of the flat vector, training changes."""
+        return sum(parameter.size for parameter in self.learned)
 
     @property
     def multiply_adds(self) -> int:
@@ -126,7 +142,7 @@ class Network:
     @property
     def penalized(self) -> tuple[Weighted, ...]:
         """The layers whose weights cost something."""
-        return tuple(layer for layer in self.weighted if layer.penalty)
+        return tuple(layer for layer in self.weighted if layer.penalty and not layer.weight.frozen)
 
     @property
     def pair(self) -> FromLogits | None:

@@ -75,6 +75,11 @@ class NetworkSection(Section):
             When class weights are not a list; see `with_class_weights`.
         """
         build_layers(self.layers, stack)
+        if stack.needs_another_pass:
+            stack.begin_again()
+            build_layers(self.layers, stack)
+        elif stack.is_frozen:
+            raise ShapeError("network.layers: all layers that could learn are frozen, so there is nothing to train")
         outputs = math.prod(stack.shape)
         try:
             loss = choose(self.loss.record, self.loss.record.spread(self.loss.params, outputs))

@@ -131,7 +131,7 @@ def _through_activation(section: Section, names: Names, layer: Activated) -> Non
 def _learned(section: Section, names: Names, layer: Activated) -> None:
     """The gradients of what an activation learns: each output's share, and the rest of the sum."""
     step, record = names.step, layer.activation.record
-    if not layer.learned or not isinstance(record, Activation):
+    if not layer.learned or layer.learned[0].frozen or not isinstance(record, Activation):
         return
     gradient = step.network.named(step.gradient)
     for parameter, slope in zip(layer.learned, record.learned_slopes.values(), strict=True):
@@ -165,8 +165,21 @@ def _sharing(layer: Activated, parameter: Parameter) -> int:
     return math.prod(layer.output_shape) // parameter.size
 
 
+def _is_frozen(section: Section, layer: Layer) -> bool:
+    """Whether a layer passes the gradient on and has none of its own; says so."""
+    if layer.is_frozen:
+        section.say("Its parameters are frozen: they get no gradient and stay as they are.")
+    return layer.is_frozen
+
+
 def _dense(section: Section, names: Names, layer: Dense) -> None:
     _through_activation(section, names, layer)
+    if not _is_frozen(section, layer):
+        _dense_weights(section, names, layer)
+    _hand_on(section, names, layer, lambda place: _dense_terms(names, layer, place), names.units_shown(layer))
+
+
+def _dense_weights(section: Section, names: Names, layer: Dense) -> None:
     step = names.step
     errors = step.errors(layer)
     for index in names.shown[layer.name]:
@@ -185,7 +198,6 @@ def _dense(section: Section, names: Names, layer: Dense) -> None:
             else:
                 section.tell(names.slope(parameter), f"sum of {own} over the batch", total)
     _wide(section, names, layer)
-    _hand_on(section, names, layer, lambda place: _dense_terms(names, layer, place), names.units_shown(layer))
 
 
 def _weight_slope(
@@ -290,6 +302,12 @@ def _inputs_shown(names: Names, layer: Layer) -> list[tuple[Layer, Index, Index]
 
 def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
     _through_activation(section, names, layer)
+    if not _is_frozen(section, layer):
+        _conv2d_weights(section, names, layer)
+    _hand_on(section, names, layer, None)
+
+
+def _conv2d_weights(section: Section, names: Names, layer: Conv2d) -> None:
     step = names.step
     gradient = step.network.named(step.gradient)
     errors = step.errors(layer)
@@ -322,7 +340,6 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
         words = f"sum of ∂L/∂z over all places of channel {channel + 1}"
         section.tell(names.slope(parameter), words, float(gradient[layer.bias.name][channel]))
     _wide(section, names, layer)
-    _hand_on(section, names, layer, None)
 
 
 def _max_pool2d(section: Section, names: Names, layer: MaxPool2d) -> None:
@@ -364,6 +381,20 @@ def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -
 
 
 def _normalization(section: Section, names: Names, layer: Normalization) -> None:
+    if not _is_frozen(section, layer):
+        _gamma_and_beta(section, names, layer)
+    _passed(
+        section,
+        names,
+        layer,
+        "The running mean and deviation do not depend on the inputs, so that each gets the gradient times gamma / "
+        "deviation:"
+        if layer.keeps_statistics
+        else "The gradient also flows through the mean and the deviation, which depend on every input:",
+    )
+
+
+def _gamma_and_beta(section: Section, names: Names, layer: Normalization) -> None:
     over = layer.shared_by
     gradient = names.step.network.named(names.step.gradient)
     for index in names.shown[layer.name]:
@@ -371,12 +402,6 @@ def _normalization(section: Section, names: Names, layer: Normalization) -> None
         for entry, words in ((layer.gamma, "∂L/∂a·(normalized input)"), (layer.beta, "∂L/∂a")):
             name = names.slope(names.parameter(entry, layer, channel))
             section.tell(name, f"sum of {words} over {over}", float(gradient[entry.name][channel]))
-    _passed(
-        section,
-        names,
-        layer,
-        "The gradient also flows through the mean and the deviation, which depend on every input:",
-    )
 
 
 def _residual(section: Section, names: Names, layer: Residual) -> None:

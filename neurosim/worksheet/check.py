@@ -8,7 +8,7 @@ import numpy as np
 
 from neurosim.worksheet.blocks import Number, Piece, Section
 from neurosim.worksheet.names import Names
-from neurosim.worksheet.update import flat_place, shown_parameters
+from neurosim.worksheet.update import flat_place, learned_parameters
 
 # Step sizes for the difference, largest first; a smaller one is tried where a kink lies between the two points.
 STEPS = (1e-5, 1e-6, 1e-7)
@@ -22,7 +22,7 @@ MOST, MOST_OF_LARGE, LARGE = 40, 6, 20_000
 def check_phase(section: Section, names: Names) -> bool:
     """Compare the gradients that are shown with difference quotients; returns whether all agree."""
     step = names.step
-    places = shown_parameters(names)
+    places = learned_parameters(names)
     most = MOST if step.network.size <= LARGE else MOST_OF_LARGE
     chosen = [places[place] for place in np.unique(np.linspace(0, len(places) - 1, min(len(places), most)).astype(int))]
     section.say(

@@ -315,8 +315,9 @@ def _normalization(section: Section, names: Names, layer: Normalization) -> None
         deviation = float(np.broadcast_to(spread, normal.shape)[(step.place, *index)])
         mean = x.value - float(normal[(step.place, *index)]) * deviation
         own, symbol = names.input(layer, index), numbered(index)
-        section.tell(f"mean{symbol}", f"mean of {own} over {over}", mean)
-        words = f"sqrt(variance over {over} + {layer.epsilon:g})"
+        kept = layer.keeps_statistics
+        section.tell(f"mean{symbol}", "the running mean" if kept else f"mean of {own} over {over}", mean)
+        words = f"sqrt({'running variance' if kept else f'variance over {over}'} + {layer.epsilon:g})"
         section.tell(f"deviation{symbol}", words, deviation)
         gamma, beta = given(weights[layer.gamma.name][channel]), given(weights[layer.beta.name][channel])
         names_of = [names.parameter(entry, layer, channel) for entry in (layer.gamma, layer.beta)]

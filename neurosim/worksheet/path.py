@@ -108,6 +108,10 @@ def _check(name: str, step: Step, units: Sequence[int]) -> None:
             f"no single path leads through {name}: it has layers of kind {', '.join(others) or parts[0].kind}",
             "A path goes through dense layers; a sheet without a path shows the whole step.",
         )
+    if step.network.frozen:
+        raise UsageError(
+            f"no single path leads through {name}: it has frozen layers", "A sheet without a path shows the whole step."
+        )
     if len(units) > len(dense) - 1:
         hidden = f"{len(dense) - 1} hidden layer{'s' * (len(dense) != 2)}"
         raise UsageError(f"{name} has {hidden}, but {len(units)} units were chosen", "Choose one for each.")

@@ -164,7 +164,7 @@ class Step:
         parameters, gradient, state = self.before.copy(), self.clipped.copy(), self.state.copy()
         training = replace(self.training, average=None)
         known = update_parameters(
-            training, self.network.parameters, parameters, gradient, state, self.done + 1, self.settings
+            training, self.network.learned, parameters, gradient, state, self.done + 1, self.settings
         )
         return {**known, "w": parameters, **dict(zip(self.training.optimizer.record.slots, state, strict=False))}
 

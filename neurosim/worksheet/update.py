@@ -57,7 +57,7 @@ def update_phase(section: Section, names: Names) -> None:
     if step.training.average is not None:
         section.say("What is measured is an average of the weights over the steps, which is not worked out here.")
     _clipping(section, names)
-    places = shown_parameters(names)
+    places = learned_parameters(names)
     for name in dict.fromkeys(place[0].name for place in places):
         # With a gradient of 0, the rule would show nothing.
         own = [place for place in places if place[0].name == name]
@@ -70,6 +70,11 @@ def shown_parameters(names: Names) -> list[Place]:
     """The weights and biases whose gradients are on the sheet."""
     shown = (layer for layer in names.layers if layer.name in names.detailed and type(layer) in _SHOWN)
     return [(layer, *place) for layer in shown for place in _SHOWN[type(layer)](names, layer)]
+
+
+def learned_parameters(names: Names) -> list[Place]:
+    """Those of them that are not frozen."""
+    return [place for place in shown_parameters(names) if not place[1].frozen]
 
 
 def _dense(names: Names, layer: Dense) -> Iterator[tuple[Parameter, Index]]:

@@ -120,6 +120,15 @@ def test_a_plugin_can_outline_its_rows(neurosim, tmp_path):
     assert "the outline of data set 'tiny' returns 7" in neurosim(*given).err
 
 
+def test_what_is_frozen_is_told(neurosim):
+    frozen = ("info", "digits-cnn", "--set", "network.layers.0.frozen=true")
+    found = json.loads(neurosim(*frozen, "--json").out)
+    assert (found["parameters"], found["frozen"], found["layers"][0]["settings"]) == (6_090, 160, "3 x 3, relu, frozen")
+    assert "frozen 160" in [" ".join(line.split()) for line in neurosim(*frozen).out.splitlines()]
+    done = neurosim("info", "xor", "--set", "network.layers.0.frozen=true", "--set", "network.layers.1.frozen=true")
+    assert (done.code, "all layers that could learn are frozen" in done.err) == (2, True)
+
+
 def test_the_table(neurosim):
     done = neurosim("info", "digits-cnn", "--set", "network.layers.5.kind=dense")
     assert (done.code, done.err) == (0, "")

@@ -56,6 +56,9 @@ def test_layers(tmp_path):
                     [{"kind": "dense", "units": 2}], [{"kind": "layer_norm"}],
                 ]}],
             ]},
+            {"kind": "group", "frozen": True, "layers": [
+                {"kind": "dense", "units": 5, "activation": "tanh", "l2": 0.1}, {"kind": "batch_norm"},
+            ]},
             {"kind": "layer_norm"},
             {"kind": "activation", "activation": {"name": "swish", "beta": 2.0}},
             {"kind": "dense", "units": 3, "activation": "softmax"},

@@ -22,6 +22,7 @@ from support import (
     Conv2d,
     Dense,
     Flatten,
+    Frozen,
     Gated,
     GlobalAvgPool,
     LayerNorm,
@@ -214,6 +215,34 @@ CASES = {
         Concatenation(((), (BatchNorm(), Activation("relu"), Conv2d(2, (3, 3), padding="same")))),
         Pool("avg"),
     ),
+    "frozen": Case(
+        4,
+        (
+            Frozen(Dense(6, "tanh")),
+            Dense(5, "tanh", bias=False),
+            Frozen(BatchNorm()),
+            Frozen(Dense(5, "prelu", l2=0.2)),
+            Frozen(LayerNorm()),
+            Frozen(Activation(OWN_PRELU)),
+            Residual((Frozen(Dense(4)), Dense(4)), (Frozen(Dense(4, "relu")), BatchNorm())),
+            Frozen(Concatenation(((Dense(3),), (BatchNorm(),)))),
+            Dense(3, "softmax"),
+        ),
+        CCE,
+        clip_norm=0.1,
+        lr=0.5,
+    ),
+    "frozen on a map": _layer(
+        Frozen(Conv2d(3, (2, 2), "relu")),
+        Frozen(BatchNorm()),
+        Conv2d(3, (2, 2), "tanh"),
+        Frozen(BatchNorm()),
+        Frozen(Conv2d(4, (2, 2), OWN_PRELU)),
+        Frozen(LayerNorm()),
+        BatchNorm(),
+        Frozen(Conv2d(2, (1, 1), bias=False)),
+    ),
+    "frozen behind": Case(4, (Dense(5, "tanh"), Frozen(Dense(4, "relu")), Frozen(Dense(3, "softmax"))), CCE),
     "residual around a pool": _layer(
         Residual((Conv2d(3, (3, 3), "tanh", padding="same"), Pool("avg", padding="same")))
     ),
@@ -280,6 +309,8 @@ STORED = (
     "residual, projection",
     "shortcut on a map",
     "concatenations on a map",
+    "frozen",
+    "frozen on a map",
     "prelu on a map",
     "learnable swish",
     "l1 and l2 in a conv net",
@@ -378,10 +409,11 @@ def _compute(case):
     outputs = net.outputs(everything.features, training=True)
     objective = _loss(case, outputs, everything) + net.penalty()
     objective.backward()
-    gradient = net.numbers({name: entry.grad for name, entry in net.parameters.items()})
+    slopes = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in net.parameters.items()}
+    gradient = net.numbers(slopes)
     # The pass above has moved the running statistics.
     net.set(start)
-    trained = list(net.parameters.values())
+    trained = [parameter for parameter in net.parameters.values() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=case.lr)
     losses = []
     for _ in range(EPOCHS):

@@ -14,6 +14,7 @@ from support import (
     Conv2d,
     Dense,
     Dropout,
+    Frozen,
     Gated,
     GlobalAvgPool,
     LayerNorm,
@@ -118,6 +119,20 @@ class Skip(nn.Module):
 
     def forward(self, x):
         return self.layers(x) + self.skip(x)
+
+
+class Kept(nn.Module):
+    """A module that is always evaluated."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def train(self, mode=True):
+        return super().train(False)
+
+    def forward(self, x):
+        return self.module(x)
 
 
 class Branches(nn.Module):
@@ -239,7 +254,10 @@ def _stack(specs, shape):
     """Modules in a row, and the shape that leaves them, as a map of ones tells it."""
     modules = []
     for spec in specs:
-        if isinstance(spec, Residual):
+        if isinstance(spec, Frozen):
+            found, shape = _stack([spec.layer], shape)
+            module = Kept(found[0]).requires_grad_(False)
+        elif isinstance(spec, Residual):
             module, shape = _residual(spec, shape)
         elif isinstance(spec, Concatenation):
             found = [_stack(branch, shape) for branch in spec.branches]
@@ -257,6 +275,8 @@ def _entries(stack, prefix="layers"):
     """Parameters and statistics by neurosim's name, in neurosim's order: (name, tensor)."""
     for index, module in enumerate(stack):
         name = f"{prefix}.{index}"
+        if isinstance(module, Kept):
+            module = module.module
         if isinstance(module, Skip):
             yield from _entries(module.layers, f"{name}.layers")
             if isinstance(module.skip, nn.Sequential):
@@ -307,12 +327,11 @@ class TorchNetwork:
         self.shape = (inputs,) if isinstance(inputs, int) else inputs
         first = self.shape if len(self.shape) == 1 else (self.shape[2], *self.shape[:2])
         self.stack, _ = _stack(layers, first)
-        tensors = dict(_entries(self.stack))
+        tensors = dict(sorted(_entries(self.stack), key=lambda entry: not entry[1].requires_grad))
         self.parameters = {name: entry for name, entry in tensors.items() if isinstance(entry, nn.Parameter)}
         self.statistics = {name: entry for name, entry in tensors.items() if name not in self.parameters}
-        specs = [spec for _, spec in walk(layers) if isinstance(spec, Dense | Conv2d)]
-        weights = [name for name in self.parameters if name.endswith(".weight") and "projection" not in name]
-        self.penalties = [(self.parameters[name], spec) for name, spec in zip(weights, specs, strict=True)]
+        specs = [(name, spec) for name, spec in walk(layers) if isinstance(spec, Dense | Conv2d)]
+        self.penalties = [(self.parameters[f"{name}.weight"], spec) for name, spec in specs]
 
     def set(self, values):
         """Take over parameters and statistics by name."""
@@ -339,7 +358,7 @@ class TorchNetwork:
 
 
 def walk(layers, prefix="layers"):
-    """Name and list entry of every layer, those inside of residual ones in their place."""
+    """Name and list entry of every layer that is not frozen, those inside of others in their place."""
     for index, layer in enumerate(layers):
         if isinstance(layer, Residual):
             yield from walk(layer.layers, f"{prefix}.{index}.layers")
@@ -347,5 +366,5 @@ def walk(layers, prefix="layers"):
         elif isinstance(layer, Concatenation):
             for place, branch in enumerate(layer.branches):
                 yield from walk(branch, f"{prefix}.{index}.branches.{place}")
-        else:
+        elif not isinstance(layer, Frozen):
             yield f"{prefix}.{index}", layer

@@ -62,9 +62,9 @@ class ArrayTable:
         spread = [name for name, reduction in rule.parsed.items() if reduction.is_spread]
         vectors = {"w": parameters, "g": gradient, "u": gradient, **dict(zip(rule.slots, state, strict=False))}
         arrays, chunks = _divided(network)
-        widest = max(array.matrix[1] for array in network.parameters)
+        widest = max(array.matrix[1] for array in network.learned)
         orthogonal = any(reduction.operation == ORTHOGONAL for reduction in rule.parsed.values())
-        room_for_matrices = max(2 * (a.size + min(a.matrix) ** 2) for a in network.parameters) if orthogonal else 0
+        room_for_matrices = max(2 * (a.size + min(a.matrix) ** 2) for a in network.learned) if orthogonal else 0
         places: list[list[int]] = []
         count = 0
         for kernel in kernels.parts:
@@ -125,7 +125,7 @@ def _divided(network: Network) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The arrays of a network and their chunks, as the table has them."""
     arrays: list[list[int]] = []
     chunks: list[list[int]] = []
-    for number, array in enumerate(network.parameters):
+    for number, array in enumerate(network.learned):
         first = len(chunks)
         for start in range(array.span.start, array.span.stop, CHUNK):
             chunks.append([number, start, min(CHUNK, array.span.stop - start)])

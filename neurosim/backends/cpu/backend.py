@@ -363,7 +363,7 @@ class CpuBackend(Backend):
 
         kind, bound = (BY_VALUE, value) if value is not None else (BY_NORM, norm)
         self._vectors = np.array([array.ctypes.data for array in (self.parameters, self.gradient, self.state)])
-        addresses = (self._vectors.ctypes.data, self.network.size, self._squares.ctypes.data)
+        addresses = (self._vectors.ctypes.data, self.network.learned_size, self._squares.ctypes.data)
         return (clipping.clip.address, kind, *addresses, bound)
 
     def _threads_for(self, rows: int, all_rows: int) -> int:

@@ -95,9 +95,9 @@ def forward_block(stage, batch, r0, r1, c0, c1, first_row, keys, product, scratc
 
 @compiled
 def update_columns(stage, with_weight, c0, c1, update):
-    """Update the bias, or gamma and beta, of columns `c0` to `c1`."""
+    """Update the bias, or gamma and beta, of columns `c0` to `c1`, unless they are frozen."""
     function, state_stride, constants = update
-    if function != 0:
+    if function != 0 and stage[BIAS_GRADIENT] != 0:
         at = 4 * c0
         if with_weight:
             arguments = (stage[WEIGHT] + at, stage[WEIGHT_GRADIENT] + at, stage[WEIGHT_STATE] + at)
@@ -190,6 +190,8 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product
         if goes_on(plan, s - 1):
             pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
     function, state_stride, constants = update
+    if stage[WEIGHT_GRADIENT] == 0:
+        return
     if stage[BITMAPS] != 0:
         place = (stage[BITMAPS], address_of(stage), x, rows, k0, k1)
         backward = words(stage[BITMAPS], BITMAPS_FIELDS)[BITMAPS_BACKWARD]

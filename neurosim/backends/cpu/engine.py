@@ -142,7 +142,7 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
     while s >= 0:
         stage = plan[s]
         if not stage[ACTIVE]:
-            s -= 1
+            s, ready = s - 1, False
         elif stage[MAPS]:
             whole = context[PARTS] == 1
             end = s - 1

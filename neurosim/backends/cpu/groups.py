@@ -54,7 +54,7 @@ def _can_be_lanes(network: Network, training: Training) -> bool:
     simple = all(type(layer) in IN_LANES for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
     alone = clipped or training.looks_at_arrays or any(layer.learned for layer in network.activated)
-    return simple and not alone and not network.penalized
+    return simple and not alone and not network.penalized and not network.frozen
 
 
 def divided(count: int, network: Network) -> list[tuple[slice, int]]:

@@ -69,6 +69,8 @@ def finish(plan, stages, rows, function, state_stride, constants, thread, thread
         if number % threads != thread:
             continue
         table = words(stage[PARAMS], LEARNED_FIELDS)
+        if table[LEARNED_GRADIENT] == 0:
+            continue
         if stage[MAPS]:
             add_maps(table, rows)
         else:

@@ -120,6 +120,19 @@ def batch_norm(stage, is_first, x, a, rows, scratch, places):
 
 
 @compiled
+def frozen_backward(stage, d, places):
+    """The gradient of the inputs of a batch normalization by running statistics, in place, in some places."""
+    channels = stage[CHANNELS]
+    gamma, variance = floats(stage[WEIGHT], channels), floats(stage[RUNNING_VARIANCE], channels)
+    for c in range(channels):
+        factor = ONE / np.sqrt(variance[c] + floats(stage[SETTINGS], 2)[0]) * gamma[c]
+        for p in range(*places):
+            slope = floats(d + (p * channels + c) * LINE, LANES)
+            for n in range(LANES):
+                slope[n] *= factor
+
+
+@compiled
 def batch_norm_sums(stage, group, x, d, scratch, chosen):
     """A group's share of the gradients of gamma and beta of some channels."""
     channels = stage[CHANNELS]
@@ -237,4 +250,5 @@ def layer_norm_backward(stage, group, d, dx, scratch):
                 slope, normal, out = floats(d + at, LANES), floats(z + at, LANES), floats(dx + at, LANES)
                 for n in range(LANES):
                     out[n] = inverse[n] * (slope[n] * gamma[c] - level[n] * share - normal[n] * (product[n] * share))
-    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], (np.int64(0), 2 * channels), LANES)
+    if stage[PARTIALS] != 0:
+        sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], (np.int64(0), 2 * channels), LANES)

@@ -23,6 +23,7 @@ from neurosim.backends.cpu.map_norms import (
     batch_norm,
     batch_norm_backward,
     batch_norm_sums,
+    frozen_backward,
     layer_norm,
     layer_norm_backward,
 )
@@ -35,6 +36,7 @@ from neurosim.backends.cpu.table import (
     ADD,
     AVG_POOL,
     BACKWARD,
+    BATCH,
     BATCH_NORM,
     BESIDE,
     BIAS,
@@ -230,9 +232,10 @@ def convolution(address, group, batch, batch_rows, first_row, keys, scratch, wha
         # All parts must have come through before the rest.
         if has_slope and parts == 1:
             through_activation(stage, group, z, d, part, parts)
-        partial = stage[PARTIALS] + 4 * group * stage[PARTIAL]
-        bias = partial + 4 * stage[WEIGHTS] if stage[HAS_BIAS] else 0
-        conv_weight_gradient(geometry, x, d, partial, bias, scratch, (part, parts))
+        if stage[PARTIALS] != 0:
+            partial = stage[PARTIALS] + 4 * group * stage[PARTIAL]
+            bias = partial + 4 * stage[WEIGHTS] if stage[HAS_BIAS] else 0
+            conv_weight_gradient(geometry, x, d, partial, bias, scratch, (part, parts))
         if stage[DX] != 0:
             dx = stage[DX] + group * stage[X_GROUP]
             conv_input_gradient(geometry, d, stage[PACKED_TRANSPOSED], dx, *share(part, parts, geometry[0]))
@@ -320,9 +323,12 @@ def batch_normalization(address, group, batch, batch_rows, first_row, keys, scra
     if what == GO_FORWARD:
         places = share(part, parts, stage[UNITS] // stage[CHANNELS])
         batch_norm(stage, is_first, x, stage[A] + group * stage[A_GROUP], batch_rows, scratch, places)
-    elif what == GO_BACK:
+    elif what == GO_BACK and stage[BATCH]:
         chosen = share(part, parts, stage[CHANNELS])
         batch_norm_sums(stage, group, x, stage[D] + group * stage[A_GROUP], scratch, chosen)
+    elif what == GO_BACK:
+        places = share(part, parts, stage[UNITS] // stage[CHANNELS])
+        frozen_backward(stage, stage[D] + group * stage[A_GROUP], places)
 
 
 @kernel_on_demand(MAP_STAGE)

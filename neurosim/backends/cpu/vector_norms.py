@@ -115,6 +115,17 @@ def batch_norm_columns_backward(stage, x, rows, c0, c1):
 
 
 @compiled
+def frozen_columns_backward(stage, rows, c0, c1):
+    """The gradient of the inputs of a batch normalization by running statistics, in place."""
+    units, columns = stage[UNITS], c1 - c0
+    inverse, gamma = floats(stage[INVERSE] + 4 * c0, columns), floats(stage[WEIGHT] + 4 * c0, columns)
+    for i in range(rows):
+        d = floats(stage[D] + 4 * (i * units + c0), columns)
+        for j in range(columns):
+            d[j] *= gamma[j] * inverse[j]
+
+
+@compiled
 def total(values):
     """Sum of a row, in `PARTS` parts side by side and then from first to last."""
     count = values.size

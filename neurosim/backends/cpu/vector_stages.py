@@ -12,6 +12,7 @@ from neurosim.backends.cpu.masks import drop_row
 from neurosim.backends.cpu.memory import VECTOR_STAGE, floats, words
 from neurosim.backends.cpu.table import (
     ADD,
+    BATCH,
     BATCH_NORM,
     BESIDE,
     BRANCH_FIELDS,
@@ -30,6 +31,7 @@ from neurosim.backends.cpu.table import (
     LAYER_NORM,
     OTHER,
     UNITS,
+    WEIGHT_GRADIENT,
     A,
     D,
     X,
@@ -37,6 +39,7 @@ from neurosim.backends.cpu.table import (
 from neurosim.backends.cpu.vector_norms import (
     batch_norm_columns,
     batch_norm_columns_backward,
+    frozen_columns_backward,
     layer_norm_columns_backward,
     layer_norm_rows,
     layer_norm_rows_backward,
@@ -94,8 +97,10 @@ def batch_norm(address, batch, r0, r1, c0, c1, first_row, keys, scratch, what):
     x = batch if stage[X] == 0 else stage[X]
     if what == GO_FORWARD:
         batch_norm_columns(stage, x, r1, c0, c1)
-    else:
+    elif stage[BATCH]:
         batch_norm_columns_backward(stage, x, r1, c0, c1)
+    else:
+        frozen_columns_backward(stage, r1, c0, c1)
 
 
 @kernel_on_demand(VECTOR_STAGE)
@@ -106,7 +111,7 @@ def layer_norm(address, batch, r0, r1, c0, c1, first_row, keys, scratch, what):
         layer_norm_rows(stage, batch if stage[X] == 0 else stage[X], r0, r1, scratch)
     elif what == GO_BACK:
         layer_norm_rows_backward(stage, r0, r1, scratch)
-    else:
+    elif stage[WEIGHT_GRADIENT] != 0:
         layer_norm_columns_backward(stage, r1, c0, c1)
 
 

@@ -40,7 +40,7 @@ def check_reductions(optimizer: Optimizer) -> None:
 def enter_arrays(layout: Layout, loss: list[int], training: Training) -> list[tuple[Phase, int]]:
     """Enter arrays and reductions into the table, reserve room for their sums; returns the phases of an update."""
     network, rule = layout.network, training.optimizer.record
-    arrays, names = network.parameters, list(rule.reductions)
+    arrays, names = network.learned, list(rule.reductions)
     spread = [name for name, reduction in rule.parsed.items() if reduction.is_spread]
     sources = {"w": -2, "g": -1, "u": -1, **{slot: number for number, slot in enumerate(rule.slots)}}
     clips = training.clip_value is not None or training.clip_norm is not None

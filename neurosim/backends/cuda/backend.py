@@ -77,7 +77,7 @@ class CudaBackend(Backend):
         if not simulated():
             present_device()
         statistics = sum(entry.size for entry in network.statistics)
-        self._memory = Memory(network.size, len(training.slots), statistics)
+        self._memory = Memory(network.size, len(training.slots), statistics, network.learned_size)
         self._host: dict[str, NDArray[np.float32]] = {}
         self._on_device = False
         super().__init__(network, training, seed, threads)
@@ -272,7 +272,9 @@ class CudaBackend(Backend):
         phases.place(0, rows.count)
         phases.run(phases.table.gradients(), data, rows.count, measures=measures)
         totals = self._totals(rows, self._memory.download(measures))
-        return totals.mean_loss + penalty, self._memory.download(self._memory.gradient)
+        gradient = np.zeros(self.network.size, np.float32)
+        gradient[: self.network.learned_size] = self._memory.download(self._memory.gradient)
+        return totals.mean_loss + penalty, gradient
 
     def train_step(self, rows: Rows) -> float:
         """One update on all `rows`; returns the mean objective before it."""

@@ -139,11 +139,12 @@ def call_cooperative(kernel: Any, blocks: int, threads: int, *arguments: Any) ->
 class Memory:
     """Parameters, optimizer state and gradient of a network on the GPU, and other arrays there."""
 
-    def __init__(self, size: int, slots: int, statistics: int = 0) -> None:
+    def __init__(self, size: int, slots: int, statistics: int = 0, learned: int | None = None) -> None:
         # The running statistics follow the parameters.
         self.weights = self.empty(size + statistics, np.float32)
         self.state = self.empty((max(slots, 1), size), np.float32)
-        self.gradient = self.empty(size, np.float32)
+        # Of the first parameters: what comes behind them is frozen.
+        self.gradient = self.empty(size if learned is None else learned, np.float32)
 
     def upload(self, array: NDArray[Any]) -> Any:
         """A copy on the GPU; empty axes become axes with a single 0."""

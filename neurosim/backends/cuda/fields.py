@@ -81,6 +81,7 @@ class Field(IntEnum):
     LEARNED_SUMS = auto()  # offset of the parts of their sums
     LEARNED_TERMS = auto()  # positions in each part
     ON_MAPS = auto()  # of a normalization: whether rows are added up in groups, as those of maps are
+    FROZEN = auto()  # 1 where what the stage has learned stays as it is
     BIAS_FIRST = auto()  # the bias again, where weighted sums begin with it; NONE where it is added at the end
     STARTS = auto()  # offset of what else weighted sums begin with: what the shift of all inputs adds
     GRADIENT_STARTS = auto()  # offset of the same for the gradients of weights

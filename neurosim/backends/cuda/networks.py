@@ -88,7 +88,7 @@ class SmallNetworks:
         )
         self.weights = upload(weights)
         self.state = upload(state)
-        self._gradient = memory.empty((self.count, network.size), np.float32)
+        self._gradient = memory.empty((self.count, network.learned_size), np.float32)
         self._keys = upload(keys)
         self._measures = memory.empty((self.count, self.rows, 2), np.float32)
 

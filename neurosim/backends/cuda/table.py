@@ -53,8 +53,8 @@ _LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.SPREAD_CONVOLUTION, Ki
 
 
 def learns(stage: Sequence[int] | NDArray[np.int32]) -> bool:
-    """Whether a stage has parameters."""
-    return stage[Field.KIND] in _LEARNERS or stage[Field.LEARNED] != NONE
+    """Whether a stage has parameters that are not frozen."""
+    return stage[Field.FROZEN] == NONE and (stage[Field.KIND] in _LEARNERS or stage[Field.LEARNED] != NONE)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Table:
                 program.append((Phase.FIND_STARTS, s))
             if kind == Kind.LAYER_NORM:
                 program.append((Phase.GROUP_STATISTICS, s))
-            elif kind == Kind.BATCH_NORM and training:
+            elif kind == Kind.BATCH_NORM and training and stage[Field.FROZEN] == NONE:
                 program.append((Phase.CHANNEL_PARTS, s))
                 # Rows by themselves have squares about the mean of their group, which must be known first.
                 program += [(Phase.CHANNEL_SQUARES, s)] if stage[Field.ON_MAPS] == 1 else []
@@ -132,16 +132,19 @@ class Table:
                 stage[Field.WHOLE_ROWS] == 1 and not (s == last and self.from_logits)
             ):
                 program.append((Phase.PULL_BACK, s))
-            if stage[Field.LEARNED] != NONE:
-                program.append((Phase.LEARNED_PARTS, s))
-            if kind == Kind.CONVOLUTION:
-                program.append((Phase.CONVOLVE_PARTS, s))
-            if kind == Kind.SPREAD_CONVOLUTION:
-                program.append((Phase.SPREAD_PARTS, s))
-            if kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
-                program.append((Phase.GRADIENT_PARTS, s))
-            if goes_on and kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
-                program.append((Phase.CHANNEL_GRADIENTS if kind == Kind.BATCH_NORM else Phase.GROUP_GRADIENTS, s))
+            if learns(stage):
+                if stage[Field.LEARNED] != NONE:
+                    program.append((Phase.LEARNED_PARTS, s))
+                if kind == Kind.CONVOLUTION:
+                    program.append((Phase.CONVOLVE_PARTS, s))
+                if kind == Kind.SPREAD_CONVOLUTION:
+                    program.append((Phase.SPREAD_PARTS, s))
+                if kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
+                    program.append((Phase.GRADIENT_PARTS, s))
+            if goes_on and kind == Kind.LAYER_NORM:
+                program.append((Phase.GROUP_GRADIENTS, s))
+            elif goes_on and kind == Kind.BATCH_NORM and learns(stage):
+                program.append((Phase.CHANNEL_GRADIENTS, s))
             if goes_on:
                 program.append((_BACKWARD[kind], s))
         if self.stages[0][Field.GRADIENT_STARTS] != NONE:

@@ -149,6 +149,7 @@ class ReferenceBackend(Backend):
         for layer in self.network.penalized:
             weight, penalty = trace.weights[layer.weight.name], layer.penalty
             trace.gradients[layer.weight.name] += penalty.l1 * np.sign(weight) + penalty.l2 * weight
+        gradient[self.network.learned_size :] = 0.0
         return in_order(losses), self._correct(a, rows, chosen), gradient
 
     def _loss(self, z: Array, a: Array, rows: Rows, chosen: NDArray[np.int64]) -> tuple[list[float], Array]:
@@ -183,7 +184,7 @@ class ReferenceBackend(Backend):
         self.steps_done += 1
         gradient = clipped(gradient, self.training)
         update_parameters(
-            self.training, self.network.parameters, self.parameters, gradient, self.state, self.steps_done, settings
+            self.training, self.network.learned, self.parameters, gradient, self.state, self.steps_done, settings
         )
 
 

@@ -10,7 +10,7 @@ from neurosim.network.layers import BatchNorm
 def forward(layer: BatchNorm, x: Array, trace: Trace) -> Array:
     """Outputs for inputs (rows, *input shape)."""
     running_mean, running_variance = (trace.statistics[entry.name] for entry in layer.statistics)
-    if not trace.training:
+    if not trace.training or layer.keeps_statistics:
         return normalize(x, running_mean, running_variance, layer, trace)
     over = tuple(range(x.ndim - 1))
     mean, variance = x.mean(axis=over), x.var(axis=over)
@@ -23,4 +23,7 @@ def forward(layer: BatchNorm, x: Array, trace: Trace) -> Array:
 
 def backward(layer: BatchNorm, d: Array, trace: Trace) -> Array:
     """Gradient with respect to the inputs."""
+    if layer.keeps_statistics:
+        _, spread = trace.saved[layer.name]
+        return d * trace.weights[layer.gamma.name] / spread
     return normalize_backward(layer, d, tuple(range(d.ndim - 1)), trace)

@@ -37,6 +37,8 @@ def update_parameters(
 ) -> dict[str, Array]:
     """Change `parameters` and `state` (slots, numbers) in place, as step number `t` does, with the settings of a step.
 
+    `arrays` are those that change, the first ones of the flat vectors.
+
     Returns the direction, if the rule has one, and the values of its reductions, for each number: by name.
     """
     optimizer = training.optimizer.record
@@ -75,7 +77,7 @@ def reduced(reduction: Reduction, vector: Array, arrays: Sequence[Parameter]) ->
         return np.concatenate([orthogonalized(vector[array.span].reshape(array.matrix)).ravel() for array in arrays])
     operation = _OPERATIONS[reduction.operation]
     if reduction.scope == "network":
-        return np.full(vector.size, operation(vector))
+        return np.full(vector.size, operation(vector[: arrays[-1].span.stop]))
     values = np.empty(vector.size)
     for array in arrays:
         matrix = vector[array.span].reshape(array.matrix)

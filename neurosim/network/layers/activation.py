@@ -9,7 +9,7 @@ from pydantic import Field
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Parameter, SameShape
-from neurosim.network.layers.section import KIND, SameWidthSection, chosen_of
+from neurosim.network.layers.section import FROZEN, KIND, SameWidthSection, chosen_of
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.weighted import Activated, learned_parameters
 from neurosim.network.sections import ActivationChoice, choice
@@ -21,6 +21,7 @@ class ActivateSection(SameWidthSection, title="Activate"):
 
     kind: Literal["activation"] = Field(description=KIND)
     activation: ActivationChoice = choice("activations", "Function applied to each number, or to the row.")
+    frozen: bool = Field(default=False, description=FROZEN)
 
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack; raises ShapeError where it does not fit."""

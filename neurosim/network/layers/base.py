@@ -67,6 +67,8 @@ class Parameter:
     name: str
     shape: Shape
     offset: int
+    # Kept as it is: training computes no gradient for it and does not change it.
+    frozen: bool = False
 
     @property
     def size(self) -> int:
@@ -149,6 +151,11 @@ class Layer(ABC):
     def parameters(self) -> tuple[Parameter, ...]:
         """What the layer learns."""
         return ()
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it has parameters, all of which stay as they are."""
+        return bool(self.parameters) and all(parameter.frozen for parameter in self.parameters)
 
     @property
     def statistics(self) -> tuple[Parameter, ...]:

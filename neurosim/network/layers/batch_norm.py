@@ -11,7 +11,7 @@ from pydantic import Field
 
 from neurosim.network.layers.base import Parameter
 from neurosim.network.layers.normalization import EPSILON, Normalization
-from neurosim.network.layers.section import KIND, SameWidthSection
+from neurosim.network.layers.section import FROZEN, KIND, SameWidthSection
 from neurosim.network.layers.stack import Stack
 from neurosim.network.sections import Number
 
@@ -26,6 +26,7 @@ class BatchNormSection(SameWidthSection, title="BatchNorm"):
         default=0.1, gt=0, le=1, description="How far each step moves the running mean and variance to the batch's."
     )
     epsilon: Number = Field(default=1e-5, gt=0, description=EPSILON)
+    frozen: bool = Field(default=False, description=FROZEN)
 
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack."""

@@ -27,6 +27,7 @@ class ConcatenationSection(LayerSection, title="Concatenation"):
 
     kind: Literal["concatenation"] = Field(description=KIND)
     repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many of these follow each other.")
+    frozen: bool = Field(default=False, description="Whether the parameters of all layers inside stay as they are.")
     branches: list[list[AnyLayer]] = Field(
         min_length=2,
         max_length=MOST_BRANCHES,

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Pair, Parameter, Shape
-from neurosim.network.layers.section import KIND, LayerSection, chosen_of
+from neurosim.network.layers.section import FROZEN, KIND, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack
 from neurosim.network.layers.weighted import (
     INIT,
@@ -54,6 +54,7 @@ class Conv2dSection(LayerSection, title="Conv2d"):
     bias: bool = Field(default=True, description="Whether each channel has a bias.")
     l1: Number = Field(default=0.0, ge=0, description=L1)
     l2: Number = Field(default=0.0, ge=0, description=L2)
+    frozen: bool = Field(default=False, description=FROZEN)
 
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack; raises ShapeError where it does not fit."""

@@ -22,6 +22,7 @@ class GroupSection(LayerSection, title="Group"):
 
     kind: Literal["group"] = Field(description=KIND)
     repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many times the layers follow each other.")
+    frozen: bool = Field(default=False, description="Whether the parameters of all layers inside stay as they are.")
     layers: list[AnyLayer] = Field(min_length=1, description="The layers, from the input to the output.")
 
     def build(self, stack: Stack) -> None:

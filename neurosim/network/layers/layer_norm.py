@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from neurosim.network.layers.normalization import EPSILON, Normalization
-from neurosim.network.layers.section import KIND, SameWidthSection
+from neurosim.network.layers.section import FROZEN, KIND, SameWidthSection
 from neurosim.network.layers.stack import Stack
 from neurosim.network.sections import Number
 
@@ -20,6 +20,7 @@ class LayerNormSection(SameWidthSection, title="LayerNorm"):
 
     kind: Literal["layer_norm"] = Field(description=KIND)
     epsilon: Number = Field(default=1e-5, gt=0, description=EPSILON)
+    frozen: bool = Field(default=False, description=FROZEN)
 
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack."""

@@ -28,6 +28,11 @@ class Normalization(SameShape):
     epsilon: float
 
     @property
+    def keeps_statistics(self) -> bool:
+        """Whether it normalizes with statistics that it has been given, in training too."""
+        return self.is_frozen and bool(self.statistics)
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What the layer learns."""
         return self.gamma, self.beta

@@ -45,6 +45,7 @@ class ResidualSection(LayerSection, title="Residual"):
         "left out: the usual way for no activation.",
         default=None,
     )
+    frozen: bool = Field(default=False, description="Whether the parameters of all layers inside stay as they are.")
     layers: list[AnyLayer] = Field(min_length=1, description="The layers that the skip goes around.")
     shortcut: list[AnyLayer] | None = Field(
         default=None,

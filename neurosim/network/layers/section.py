@@ -20,6 +20,10 @@ MAX_LAYERS = 10_000
 MAX_REPEAT = 1000
 
 KIND = "Kind of layer."
+FROZEN = (
+    "Whether its parameters stay as they are. Batch norm that is frozen uses its running statistics and keeps them; "
+    "l1 and l2 count for nothing."
+)
 IDENTITY = f"{BUILTIN}:identity"
 
 
@@ -221,7 +225,8 @@ def build_layers(sections: Sequence[LayerSection], stack: Stack, key: str = "lay
         for copy in range(1, section.times + 1):
             counted = (f"{'in it ' if copies else ''}copy {copy} of {section.times}",) if section.times > 1 else ()
             stack.go_to(Place(path=f"{path}.{key}.{index}", copies=(*copies, *counted)))
-            section.build(stack)
+            with stack.freezing(getattr(section, "frozen", False)):
+                section.build(stack)
 
 
 def chosen_of(choice: Choice | None) -> Chosen[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from neurosim.errors import ShapeError
@@ -43,9 +45,39 @@ class Stack:
 
     def __init__(self, input_shape: Shape) -> None:
         self.input_shape = input_shape
-        self._size = self._statistics = self._masks = 0
-        self._levels = [_Level("layers", input_shape)]
+        self._learned = 0
+        self._freezing = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._size = self._frozen = self._statistics = self._masks = 0
+        self._levels = [_Level("layers", self.input_shape)]
         self.place = Place()
+
+    @property
+    def needs_another_pass(self) -> bool:
+        """Whether there are frozen parameters that have been placed before it was known how many are learned."""
+        return self._frozen > 0 and self._learned != self._size
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether there are parameters, and all of them stay as they are."""
+        return self._frozen > 0 and self._size == 0
+
+    def begin_again(self) -> None:
+        """Have no layers; those that come, the same once more, have their frozen parameters behind all others."""
+        self._learned = self._size
+        self._begin()
+
+    @contextmanager
+    def freezing(self, frozen: bool) -> Iterator[None]:
+        """Have the parameters of layers that come inside stay as they are."""
+        before = self._freezing
+        self._freezing = before or frozen
+        try:
+            yield
+        finally:
+            self._freezing = before
 
     @property
     def layers(self) -> list[Layer]:
@@ -71,9 +103,13 @@ class Stack:
         self.layers.append(layer)
 
     def parameter(self, name: str, shape: Shape) -> Parameter:
-        """An array that the next layer learns, behind those of the layers so far."""
-        parameter = Parameter(f"{self.name}.{name}", shape, self._size)
-        self._size += parameter.size
+        """An array that the next layer learns, behind those of the layers so far; frozen ones are behind all others."""
+        offset = self._learned + self._frozen if self._freezing else self._size
+        parameter = Parameter(f"{self.name}.{name}", shape, offset, self._freezing)
+        if self._freezing:
+            self._frozen += parameter.size
+        else:
+            self._size += parameter.size
         return parameter
 
     def statistic(self, name: str, shape: Shape) -> Parameter:

@@ -183,17 +183,18 @@ class Stages:
     def learns(
         self, stage: Stage, weight: Parameter, bias: Parameter | None, penalty: tuple[float, float] = (0, 0)
     ) -> None:
-        """Enter the addresses of a stage's parameters and their gradients."""
-        stage[Field.ACTIVE] = 1
+        """Enter the addresses of a stage's parameters and their gradients; what is frozen has no gradient."""
         stage[Field.WEIGHTS] = weight.size
         stage[Field.HAS_BIAS] = bias is not None
-        if any(penalty):
-            stage[Field.PENALTY] = self.numbers(penalty)
         vectors = self.vectors
+        if not weight.frozen:
+            stage[Field.ACTIVE] = 1
+            if any(penalty):
+                stage[Field.PENALTY] = self.numbers(penalty)
         places = (
             (vectors.parameters, Field.WEIGHT, Field.BIAS),
-            (vectors.gradient, Field.WEIGHT_GRADIENT, Field.BIAS_GRADIENT),
-            (vectors.state, Field.WEIGHT_STATE, Field.BIAS_STATE),
+            (None if weight.frozen else vectors.gradient, Field.WEIGHT_GRADIENT, Field.BIAS_GRADIENT),
+            (None if weight.frozen else vectors.state, Field.WEIGHT_STATE, Field.BIAS_STATE),
         )
         for array, weight_field, bias_field in places:
             if array is not None:
@@ -208,7 +209,8 @@ class Stages:
         if not layer.learned:
             stage[Field.PARAMS] = self.numbers(activation.values)
             return
-        stage[Field.LEARNS], stage[Field.ACTIVE] = 1, 1
+        frozen = layer.learned[0].frozen
+        stage[Field.LEARNS], stage[Field.ACTIVE] = 1, stage[Field.ACTIVE] or not frozen
         names = learned_names(activation.record)
         table = [0] * len(LearnedField)
         table[LearnedField.FIXED] = self.numbers(tuple(v for name, v in activation.params.items() if name not in names))
@@ -216,8 +218,8 @@ class Stages:
         table[LearnedField.WIDTH] = width = layer.output_shape[-1]
         places = (
             (self.vectors.parameters, LearnedField.LEARNED),
-            (self.vectors.gradient, LearnedField.LEARNED_GRADIENT),
-            (self.vectors.state, LearnedField.LEARNED_STATE),
+            (None if frozen else self.vectors.gradient, LearnedField.LEARNED_GRADIENT),
+            (None if frozen else self.vectors.state, LearnedField.LEARNED_STATE),
         )
         for array, place in places:
             table[place] = 0 if array is None else address(array, layer.learned[0].offset)

@@ -36,5 +36,6 @@ def add(stages: Stages, layer: Conv2d) -> None:
     stage[Field.PACKED] = stages.buffer(kernels.packed_floats(numbers) + layer.channels * GROUP)
     if stages.backward:
         stage[Field.PACKED_TRANSPOSED] = stages.buffer(kernels.transposed_floats(numbers))
-        stages.partials(stage, layer.weight.size + (layer.channels if layer.bias is not None else 0))
+        if not layer.weight.frozen:
+            stages.partials(stage, layer.weight.size + (layer.channels if layer.bias is not None else 0))
         stages.needs_scratch(kernels.gradient_floats(numbers))

@@ -22,5 +22,5 @@ def add(stages: Stages, layer: LayerNorm) -> None:
     if stages.backward:
         stage[Field.D] = stages.rows_or_groups(layer.units)
         stage[Field.DX] = gradient_of(before)
-        if stages.on_maps:
+        if stages.on_maps and not layer.is_frozen:
             stages.partials(stage, 2 * layer.channels)

@@ -30,6 +30,7 @@ from neurosim.backends.cuda.kernels.common import (
     CONVOLVE,
     FIRST_CHANNEL,
     FORK_BACKWARD,
+    FROZEN,
     INPUTS,
     JOIN_BACKWARD,
     JOIN_FORWARD,
@@ -89,6 +90,8 @@ def learn_layers(net, rows, learner, step, learning, team):
     """The learning of convolutions, normalizations and activations, from sums whose parts are ready."""
     stages, _, _, _, _ = net
     for s in range(stages.shape[0]):
+        if stages[s, FROZEN] >= 0:
+            continue
         kind = stages[s, KIND]
         if kind in (CONVOLUTION, SPREAD_CONVOLUTION):
             learn_convolution(net, s, rows, learner, step, learning, team)

@@ -240,11 +240,14 @@ def channel_statistics(net, s, rows, learning, team):
 
 @inner
 def running_statistics(net, s, team):
-    """Outside training, a batch normalization uses the running mean and variance of each channel."""
-    stages, _, weights, _, _ = net
+    """Outside training, or frozen, a batch normalization uses the running mean and variance of each channel."""
+    stages, _, weights, work, _ = net
     for channel in range(first_of(team), stages[s, CHANNELS], stride_of(team)):
         mean, variance = weights[stages[s, RUNNING_MEAN] + channel], weights[stages[s, RUNNING_VARIANCE] + channel]
         keep_statistics(net, s, channel, mean, variance)
+        # Where training uses them, they do not depend on the batch.
+        at = stages[s, STATISTICS] + KEPT * channel
+        work[at + MEAN_D], work[at + MEAN_DN] = ZERO, ZERO
 
 
 @inner

@@ -25,6 +25,7 @@ from neurosim.backends.cuda.kernels.common import (
     BIAS,
     BIAS_FIRST,
     DENSE,
+    FROZEN,
     GRADIENT_STARTS,
     INPUTS,
     KIND,
@@ -149,14 +150,14 @@ def learn(net, data, rows, first, learner, step, learning, team, shared):
     block, blocks = team
     before = 0
     for s in range(stages.shape[0]):
-        if stages[s, KIND] == DENSE:
+        if stages[s, KIND] == DENSE and stages[s, FROZEN] < 0:
             tiles = tiles_of(stages[s, INPUTS], stages[s, UNITS])
             for tile in range((block - before) % blocks, tiles, blocks):
                 weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared)
             # The next stage continues with the block after the last one that had a tile.
             before = (before + tiles) % blocks
     for s in range(stages.shape[0]):
-        if stages[s, KIND] == DENSE and stages[s, BIAS] >= 0:
+        if stages[s, KIND] == DENSE and stages[s, BIAS] >= 0 and stages[s, FROZEN] < 0:
             units = stages[s, UNITS]
             for unit in range(first_of(team), units, stride_of(team)):
                 g = ZERO

@@ -127,6 +127,7 @@ class Layout:
         """Enter what the activation of a stage learns, and reserve space for its gradient."""
         names, width, units = len(layer.learned), layer.output_shape[-1], stage[Field.UNITS]
         stage[Field.LEARNED], stage[Field.LEARNED_NAMES] = layer.learned[0].offset, names
+        stage[Field.FROZEN] = 1 if layer.learned[0].frozen else NONE
         stage[Field.LEARNED_NUMBERS], stage[Field.LEARNED_WIDTH] = layer.learned[0].size, width
         stage[Field.LEARNED_SLOPES] = self.rows(units * names)
         stage[Field.LEARNED_TERMS] = self.terms.channel
@@ -136,11 +137,12 @@ class Layout:
     def weights(self, stage: list[int], layer: Weighted) -> None:
         """Enter the offsets of a stage's parameters."""
         stage[Field.WEIGHT] = layer.weight.offset
+        stage[Field.FROZEN] = 1 if layer.weight.frozen else NONE
         if layer.bias is not None:
             stage[Field.BIAS] = layer.bias.offset
             if self._biases_first or stage[Field.KIND] in (StageKind.CONVOLUTION, StageKind.SPREAD_CONVOLUTION):
                 stage[Field.BIAS_FIRST] = layer.bias.offset
-        if layer.penalty:
+        if layer.penalty and not layer.weight.frozen:
             stage[Field.PENALTY] = self.keep(layer.penalty.l1, layer.penalty.l2)
 
     def windowed(self, kind: StageKind, window: Window, channels: int, flow: Flow) -> list[int]:

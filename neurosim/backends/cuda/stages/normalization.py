@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurosim.backends.cuda.fields import Field, Kind, Statistic
+from neurosim.backends.cuda.fields import NONE, Field, Kind, Statistic
 from neurosim.backends.cuda.stages.base import Flow, Layout
 from neurosim.network.layers import Normalization
 
@@ -12,6 +12,7 @@ def add_normalization(layout: Layout, kind: Kind, layer: Normalization, flow: Fl
     stage = layout.stage(kind, layer.units, layer.units, flow)
     stage[Field.CHANNELS], stage[Field.ON_MAPS] = layer.channels, int(len(layer.shape) > 1)
     stage[Field.WEIGHT], stage[Field.BIAS] = layer.gamma.offset, layer.beta.offset
+    stage[Field.FROZEN] = 1 if layer.is_frozen else NONE
     parts = layout.capacity if stage[Field.ON_MAPS] else 1
     stage[Field.PARTS] = layout.space(2 * parts * layer.channels)
     groups = layer.channels if kind == Kind.BATCH_NORM else layout.capacity * layer.positions
