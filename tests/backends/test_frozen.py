@@ -25,6 +25,7 @@ MAPS = (
         Frozen(BatchNorm()),
         Frozen(Conv2d(3, (1, 1), ("prelu", {}, "unit"))),
         Frozen(LayerNorm()),
+        Frozen(Conv2d(3, (2, 1), groups=3, bias=False)),
         Flatten(),
         Dense(2, "softmax"),
     ],

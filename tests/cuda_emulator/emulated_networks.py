@@ -78,7 +78,7 @@ def vectors(first: Any, last: Any) -> list[Any]:
         Dropout(0.2),
         Residual((Dense(12, "tanh", l2=0.1), BatchNorm(), Dropout(0.3))),
         # A bias before batch norm has no gradient but what rounding makes of 0.
-        Concatenation(((Frozen(Dense(2)),), (Dense(3, bias=False), BatchNorm()))),
+        Concatenation(((), (Dense(3, bias=False), BatchNorm()))),
         LayerNorm(),
         Dense(20, first),
         Gated("swiglu"),

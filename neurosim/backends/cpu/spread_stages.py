@@ -82,9 +82,10 @@ def spread_convolution(address, group, batch, batch_rows, first_row, keys, scrat
         # All parts must have come through before the rest.
         if has_slope and parts == 1:
             through_activation(stage, group, z, d, part, parts)
-        partial = stage[PARTIALS] + 4 * group * stage[PARTIAL]
-        bias = partial + 4 * stage[WEIGHTS] if stage[HAS_BIAS] else 0
-        conv_weight_gradient(geometry, x, d, partial, bias, scratch, (part, parts))
+        if stage[PARTIALS] != 0:
+            partial = stage[PARTIALS] + 4 * group * stage[PARTIAL]
+            bias = partial + 4 * stage[WEIGHTS] if stage[HAS_BIAS] else 0
+            conv_weight_gradient(geometry, x, d, partial, bias, scratch, (part, parts))
         if stage[DX] != 0:
             dx = stage[DX] + group * stage[X_GROUP]
             conv_input_gradient(geometry, d, stage[PACKED_TRANSPOSED], dx, *share(part, parts, geometry[0]))
