@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from neurosim.data.rows import Rows
 from neurosim.exchange.wording import comment, number
+from neurosim.plugin.columns import Column
+from neurosim.printable import LABEL, escaped, labels
+from neurosim.suggestions import listed
 from neurosim.training.simulator import Simulator
 
 # Lines that a script prints while it trains, about.
@@ -40,10 +43,28 @@ def about_rows(simulator: Simulator) -> list[str]:
     elif data.normalize is not None:
         words += f", the inputs as (value - {number(data.normalize.mean)}) / {number(data.normalize.std)}"
     elif data.standardize:
-        words += ", each input with mean 0 and standard deviation 1 on the training rows"
+        which = "each input that is no category" if simulator.data.columns else "each input"
+        words += f", {which} with mean 0 and standard deviation 1 on the training rows"
     if simulator.data.scales_targets:
         words += ", and so each target" if data.standardize else ", each target with mean 0 and deviation 1"
-    return comment(f"{words}.")
+    return comment(f"{words}.{_about_columns(simulator.data.columns)}")
+
+
+def _about_columns(columns: Sequence[Column]) -> str:
+    """Which inputs columns of words have become, and what took the places of missing values; each a sentence."""
+    said, start = "", 0
+    for column in columns:
+        name, end = escaped(column.name, LABEL), start + len(column.inputs)
+        places = f"x[:, {start}:{end}]" if end > start + 1 else f"x[:, {start}]"
+        categories = listed(labels(column.categories))
+        if column.indices:
+            said += f" {places} is the place of {name}, from 0, among {categories}."
+        elif column.categories:
+            said += f" {places} are 1 for the {name} of the row and else 0: {categories}."
+        elif column.mean is not None:
+            said += f" {places}, {name}, is {number(column.mean)} in the data where a value is missing."
+        start = end
+    return said
 
 
 def are_bytes(rows: Rows) -> bool:

@@ -1,5 +1,7 @@
 """Columns of words, categories and missing values: what they become, in a run and ever after, and what is refused."""
 
+import ast
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from neurosim.data import prepare
 from neurosim.data.arrays import read_rows, table_of, write_rows
 from neurosim.data.columns import Encoding, column_of, column_words
 from neurosim.errors import DataError, NeurosimError, UsageError
+from neurosim.exchange.numpy_script import numpy_files
 from neurosim.plugin.columns import Column
 
 ROWS = 'size;color;code;kind\n1,5;"red; dark";07;fern\n2,5;blue;11;moss\n;blue;7;fern\n4,5;"red; dark";11;moss\n'
@@ -223,6 +226,18 @@ def test_the_model_file_answers_for_rows_as_the_table_has_them(trained):
     rows = list(zip(plants["size"], plants["color"], plants["code"], strict=True))
     np.testing.assert_array_equal(model.outputs(rows), outputs)
     np.testing.assert_array_equal(model.outputs([[1.5, 0, 1, 1, 0]]), outputs[:1])
+
+
+def test_scripts_say_what_their_inputs_are(trained, tmp_path):
+    text = " ".join(numpy_files(trained[0].simulator)[".py"].decode().replace("#", "").split())
+    assert "x[:, 0], size, is 2.8333333333333335 in the data where a value is missing." in text
+    assert "x[:, 1:3] are 1 for the color of the row and else 0: blue, red; dark. x[:, 3:5] are 1" in text
+    assert "each input that is no category with mean 0" in text
+    rows = ({"a\nimport os": ["x", '"""', "\\", "\nimport os"] * 2}, ["b", "c"] * 4)
+    result = neurosim.fit(*rows, epochs=0, hidden=[])
+    written = ast.parse(numpy_files(result.simulator)[".py"].decode())
+    imports = [node for node in ast.walk(written) if isinstance(node, ast.Import)]
+    assert [alias.name for node in imports for alias in node.names] == ["numpy"]
 
 
 @pytest.mark.parametrize(
