@@ -134,10 +134,13 @@ def _pixels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
             if image.width * image.height > MOST_PIXELS:
                 raise images.DecompressionBombError
             # Cameras note how they were held.
-            upright = ImageOps.exif_transpose(image)
-            pixels = _plain(upright, "RGB" if shape[2:] == (3,) else "L")
-            small = pixels.resize((shape[1], shape[0]), images.Resampling.BILINEAR)
-            return np.asarray(small, np.uint8).reshape(-1)
+            ImageOps.exif_transpose(image, in_place=True)
+            # Made small before anything else, as it may be large.
+            small = _colors(image).resize((shape[1], shape[0]), images.Resampling.BILINEAR)
+            if small.mode == "RGBA":
+                white = images.new("RGBA", small.size, (OPAQUE, OPAQUE, OPAQUE, OPAQUE))
+                small = images.alpha_composite(white, small)
+            return np.asarray(small.convert("RGB" if shape[2:] == (3,) else "L"), np.uint8).reshape(-1)
     except images.DecompressionBombError as error:
         raise DataError(f"{path} has more than the {MOST_PIXELS:,} pixels that are read", SMALLER) from error
     except Exception as error:  # of damaged files Pillow raises nearly anything
@@ -147,18 +150,15 @@ def _pixels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         raise DataError(f"{path} is damaged: {reason}", "Leave it out, or get it again.") from error
 
 
-def _plain(image: Image, mode: str) -> Image:
-    """The image in this mode, what is transparent in white; of 16 bits in a pixel the upper 8."""
+def _colors(image: Image) -> Image:
+    """The image in gray, RGB or RGBA; of 16 bits in a pixel the upper 8."""
     from PIL import Image as images  # noqa: N813 - Image is the class
 
     if image.mode.startswith("I"):
-        levels = np.clip(np.asarray(image, np.int64) >> 8, 0, 255).astype(np.uint8)
-        image = images.fromarray(levels)
-    if image.has_transparency_data:
-        seen = image.convert("RGBA")
-        white = images.new("RGBA", seen.size, (OPAQUE, OPAQUE, OPAQUE, OPAQUE))
-        image = images.alpha_composite(white, seen)
-    return image.convert(mode)
+        deep = np.asarray(image)
+        return images.fromarray(np.clip(deep >> 8, 0, OPAQUE).astype(np.uint8))
+    mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _content(path: Path) -> bytes:

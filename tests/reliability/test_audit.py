@@ -88,6 +88,8 @@ PLACES = {
     "file": lambda text: {"source": "csv", "data": CSV.format(text)},
     "target": lambda text: {"source": "csv", "data": f'file = "rows.csv"\ntarget = "{text}"'},
     "features": lambda text: {"source": "csv", "data": CSV.format("rows.csv") + f'\nfeatures = ["{text}"]'},
+    "indices": lambda text: {"source": "csv", "data": CSV.format("rows.csv") + f'\nindices = ["{text}"]'},
+    "folder": lambda text: {"source": "images", "data": f'folder = "{text}"'},
     "variant": lambda text: {"end": f'[[variants]]\nname = "{text}"\n[[variants]]\nname = "b"'},
     "key of a variant": lambda text: {"end": f'[[variants]]\nname = "a"\n"{text}" = 1\n[[variants]]\nname = "b"'},
     "file of a variant": lambda text: {
@@ -105,6 +107,7 @@ MODEL_PLACES = (
     ("network", "layers", 0, "activation", "name"), ("network", "layers", 0, "activation", "module"),
     ("network", "layers", 0, "__class__"), ("network", "loss", "name"), ("network", "loss", "path"), ("classes",),
     ("classes", 0), ("plugins",), ("plugins", 0), ("input", "features"), ("input", "features", 0), ("input", "scale"),
+    ("input", "columns"), ("input", "columns", 0), ("input", "columns", 0, "categories"), ("input", "image_shape"),
     ("plugin_files",), ("sha256", "layers.0.weight"),
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ import json
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
 
@@ -18,7 +19,10 @@ import pytest
 from sizes import sizes
 
 import neurosim
+from neurosim.data import cifar
 from neurosim.files.sealed import seal
+
+Image = pytest.importorskip("PIL.Image")
 
 MIB = 1 << 20
 LIMIT = 200 * MIB
@@ -36,6 +40,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, found)
 READERS = {
     "idx": ("from neurosim.data import read_idx", "read_idx(sys.argv[1], None)"),
     "csv": ("from neurosim.data import read_csv", "read_csv(sys.argv[1])"),
+    "png": (
+        "from pathlib import Path\nfrom neurosim.data.image_files import read_images",
+        "read_images([Path(sys.argv[1])], (8, 8, 3))",
+    ),
+    "cifar": (
+        "from pathlib import Path\nfrom neurosim.data.cifar import read_archive",
+        "read_archive(Path(sys.argv[1]))",
+    ),
     "record": ("from neurosim.training.recording import load_recording", "load_recording(sys.argv[1])"),
     "model": (
         "from neurosim.runs.prediction import load_model",
@@ -69,6 +81,11 @@ def flood(head, size):
     check = zlib.crc32(bytes(rest), check)
     trailer = struct.pack("<2I", check, size % 2**32)
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + begin + packed * times + end + trailer
+
+
+def png_head(width, height):
+    header = b"IHDR" + struct.pack(">2I5B", width, height, 8, 6, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
 
 def idx_header(*shape):
@@ -147,6 +164,29 @@ def csv_that_never_ends(path):
     sparse(path, b"a,b\n1,2\n", 1 << 40)
 
 
+def png_that_promises_pixels(path):
+    path.write_bytes(png_head(1 << 15, 1 << 14) + b"\0\0\0\x64IDAT" + bytes(100))
+
+
+def png_of_words(path):
+    """A chunk of text that unpacks to a gigabyte."""
+    text = b"zTXtComment\0\0" + zlib.compress(bytes(16 * MIB)) * 64
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    path.write_bytes(png_head(8, 8) + chunk + b"\0\0\0\x64IDAT" + bytes(100))
+
+
+def cifar_of_a_gigabyte(path):
+    head = tarfile.TarInfo("zeros")
+    head.size = 1024 * MIB
+    path.write_bytes(flood(head.tobuf(), 1024 * MIB))
+
+
+def cifar_of_a_long_name(path):
+    head = tarfile.TarInfo("name")
+    head.type, head.size = tarfile.GNUTYPE_LONGNAME, 1024 * MIB
+    path.write_bytes(flood(head.tobuf(tarfile.GNU_FORMAT), 1024 * MIB))
+
+
 def model_with_a_header_of_ten_gigabytes(path):
     sparse(path, struct.pack("<Q", 10**10) + b'{"__metadata__":', 8 + 10**10)
 
@@ -185,6 +225,10 @@ BOMBS = [
     ("csv", csv_that_never_ends, "null|byte 0x00|more than"),
     ("model", model_that_only_says_so, "its header claims to have 10000000000 bytes"),
     ("record", record_that_promises_much, "has the shape"),
+    ("png", png_that_promises_pixels, "more than the 67,108,864 pixels"),
+    ("cifar", cifar_of_a_gigabyte, "more than the 268435456 bytes"),
+    ("png", png_of_words, "damaged"),
+    ("cifar", cifar_of_a_long_name, "more than the 268435456 bytes|not a usable archive"),
     ("idx", idx_that_promises_a_gigabyte, "more than a file of this size should hold"),
     ("idx", idx_that_promises_little, "but more follow"),
     ("idx", a_gigabyte_of_gzip_in_gzip, "compressed twice"),
@@ -209,21 +253,26 @@ def good(tmp_path_factory):
     folder = tmp_path_factory.mktemp("good")
     (folder / "idx").write_bytes(gzip.compress(idx_header(2, 3) + bytes(6)))
     (folder / "csv").write_text("a,b\n1,2\n")
+    Image.new("RGBA", (8, 8)).save(folder / "png.png")
+    with tarfile.open(folder / "cifar", "w:gz") as archive:
+        for name in (*cifar.TRAINING, cifar.TEST):
+            (folder / name).write_bytes(bytes(cifar.RECORD))
+            archive.add(folder / name, name)
     asked = {"training.epochs": 1, "expect": {}, "record.quantities": ["dead"]}
     neurosim.run("xor", backend="reference", overrides=asked, out=folder / "record")
     peaks = {}
     for kind in READERS:
-        peaks[kind], found = peak(kind, folder / ("record" if kind == "model" else kind))
+        peaks[kind], found = peak(kind, folder / {"model": "record", "png": "png.png"}.get(kind, kind))
         assert found == "read"
     return peaks
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is counted as Linux does")
-@sizes(short=4, full=len(BOMBS))
+@sizes(short=5, full=len(BOMBS))
 def test_a_bomb_is_refused_in_little_memory(count, good, tmp_path):
     figures = {}
     for kind, make, fault in BOMBS[:count]:
-        path = tmp_path / f"{make.__name__}.npz"
+        path = tmp_path / f"{make.__name__}.{'png' if kind == 'png' else 'npz'}"
         make(path)
         most, found = peak(kind, path)
         figures[make.__name__] = {"bytes": most, "more": most - good[kind], "found": found[-100:]}
