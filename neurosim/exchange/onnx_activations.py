@@ -60,8 +60,10 @@ def _softmax(graph: Graph, chain: Chain, node: Node, state: State) -> State:
 
 
 def _gelu(graph: Graph, chain: Chain, node: Node, state: State) -> State:
-    allow(node, approximate="none")
-    chain.activate("gelu")
+    how = node.attributes.get("approximate", "none")
+    if how not in ("none", "tanh"):
+        allow(node, approximate="none")
+    chain.activate("gelu" if how == "none" else "gelu_tanh")
     return state
 
 

@@ -23,6 +23,11 @@ def pattern(graph: Graph, chain: Chain, name: str, users: Sequence[Node], state:
                 activation, end = found
                 chain.activate(activation)
                 return end, state
+    found = _gelu_tanh(graph, name, users) if len(users) in (3, 4) else _softplus(graph, name, users)
+    if found is not None:
+        activation, end = found
+        chain.activate(activation)
+        return end, state
     if len(users) == 1 and users[0].kind == "Split":
         return _glu(graph, chain, users[0], state)
     return None
@@ -79,6 +84,41 @@ def _gelu(graph: Graph, name: str, inner: Node, outer: Node) -> tuple[str, str] 
     if not halves and (half := graph.only(end, "Mul")) is not None and graph.constant(half, end) == 0.5:
         end, halves = half.outputs[0], 1
     return ("gelu", end) if halves == 1 else None
+
+
+def _gelu_tanh(graph: Graph, name: str, users: Sequence[Node]) -> tuple[str, str] | None:
+    """``0.5 * x * (1 + tanh(0.798 * (x + 0.0447 * x^3)))``, as PyTorch writes it."""
+    square = next((node.outputs[0] for node in users if node.kind == "Mul" and set(node.inputs) == {name}), "")
+    cube = next((node for node in users if _product(node, name, square)), None)
+    cube = cube or next((node for node in users if node.kind == "Pow" and graph.constant(node, name) == 3), None)
+    if cube is None:
+        return None
+    end = cube.outputs[0]
+    for kind, wanted in (("Mul", 0.044715), ("Add", None), ("Mul", math.sqrt(2 / math.pi)), ("Tanh", None), ("Add", 1)):
+        node = graph.only(end, kind)
+        value = None if node is None else graph.constant(node, end)
+        if node is None or (wanted is not None and (value is None or abs(value - wanted) > 1e-6)):
+            return None
+        if kind == "Add" and wanted is None and sorted(node.inputs) != sorted((name, end)):
+            return None
+        end = node.outputs[0]
+    outer = graph.only(end, "Mul")
+    half = graph.only(outer.outputs[0], "Mul") if outer is not None and _product(outer, name, end) else None
+    if outer is None or half is None or graph.constant(half, outer.outputs[0]) != 0.5:
+        return None
+    return "gelu_tanh", half.outputs[0]
+
+
+def _softplus(graph: Graph, name: str, users: Sequence[Node]) -> tuple[Table, str] | None:
+    """``softplus(beta x) / beta``."""
+    beta = graph.constant(users[0], name) if len(users) == 1 and users[0].kind == "Mul" else None
+    inner = graph.only(users[0].outputs[0], "Softplus") if beta is not None else None
+    divided = graph.only(inner.outputs[0], "Div") if inner is not None else None
+    if inner is None or divided is None or beta is None or not beta > 0:
+        return None
+    if divided.inputs[0] != inner.outputs[0] or graph.constant(divided, inner.outputs[0]) != beta:
+        return None
+    return {"name": "softplus", "beta": float(str(np.float32(beta)))}, divided.outputs[0]
 
 
 def _glu(graph: Graph, chain: Chain, node: Node, state: State) -> tuple[str, State]:
