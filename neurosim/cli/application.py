@@ -33,7 +33,7 @@ COMMANDS = {
     "doctor": "Say in plain English what is wrong with a run, and what to try.",
     "replay": "Go back to a step of a run, change one thing, and see both futures.",
     "predict": "Make predictions for new rows with a trained network.",
-    "export": "Write a run's network as a script in NumPy or PyTorch, or as an ONNX file.",
+    "export": "Write a run's network as a script in NumPy, PyTorch or Keras, or as an ONNX file.",
     "import": "Make a scenario and a model of the network in an ONNX file.",
     "compare": "Compare finished runs: settings, results and curves.",
     "list": "List scenarios, activations, losses, optimizers, data sets and more.",

@@ -12,7 +12,7 @@ from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import OneOf
 from neurosim.printable import quoted
 
-FORMATS = ("numpy", "torch", "onnx")
+FORMATS = ("numpy", "torch", "onnx", "keras")
 
 
 @click.command()
@@ -20,7 +20,7 @@ FORMATS = ("numpy", "torch", "onnx")
 @click.option(
     "--to",
     type=OneOf(FORMATS, {"np": "numpy", "pytorch": "torch"}),
-    help="A script in NumPy, from scratch, or in PyTorch; or an ONNX file.",
+    help="A script in NumPy, from scratch, in PyTorch or in Keras; or an ONNX file.",
 )
 @click.option("--out", type=FilePath(), metavar="FILE", help="The script (.py) or ONNX file (.onnx) to write.")
 @with_sources(DATA_DIR, FORCE)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from neurosim.errors import UsageError
+from neurosim.exchange.keras_script import keras_files
 from neurosim.exchange.numpy_script import numpy_files
 from neurosim.exchange.onnx_file import onnx_files
 from neurosim.exchange.torch_script import torch_files
@@ -17,6 +18,7 @@ FORMATS: Mapping[str, Callable[[Simulator], dict[str, bytes]]] = {
     "numpy": numpy_files,
     "torch": torch_files,
     "onnx": onnx_files,
+    "keras": keras_files,
 }
 # How the file that is asked for ends, and what it is; others lie beside it.
 _ENDINGS = {"onnx": (".onnx", "an ONNX file")}

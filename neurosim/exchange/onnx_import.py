@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.errors import DataError, NeurosimError, UsageError
+from neurosim.errors import NeurosimError, PluginError, UsageError
 from neurosim.exchange.onnx_chain import Chain
 from neurosim.exchange.onnx_file import DESCRIPTION, INPUTS, Scaling, network_graph
 from neurosim.exchange.onnx_graph import Array, Graph, Node
@@ -96,8 +96,10 @@ def import_onnx(path: Path | str, out: Path | str, *, registry: Registry | None 
             arrays, words, scenario = _foreign(file, read, known)
     try:
         network = described_model(file, arrays, words, known).network
-    except DataError as error:
-        raise refused(error.message.removeprefix(f"{file} ")) from error
+    except PluginError:
+        raise
+    except NeurosimError as error:
+        raise refused(f"its layers make no network: {error.message.removeprefix(f'{file}').lstrip(': ')}") from error
     files = folder / SCENARIO, folder / MODEL
     make_folder(folder)
     write_atomically(files[0], scenario.to_toml())

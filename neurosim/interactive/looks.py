@@ -127,7 +127,7 @@ def export(run: Result | Simulator | Replay | Path | str, to: str, out: Path | s
     run : Result, Simulator, run folder, or "last"
         The run.
     to : str
-        ``"numpy"`` or ``"torch"`` for a script, ``"onnx"`` for an ONNX file with the trained network.
+        ``"numpy"``, ``"torch"`` or ``"keras"`` for a script, ``"onnx"`` for an ONNX file with the trained network.
     out : path
         The script, whose name ends with ``.py``, or the file, with ``.onnx``. What does not fit into a script is
         written beside it.

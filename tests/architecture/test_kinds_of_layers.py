@@ -22,6 +22,7 @@ KINDS = {
 HOMES = ("network/layers", "backends/reference", "backends/cpu/stages", "backends/cuda/stages")
 # Besides these, the modules that may name kinds: tables by kind ...
 TABLES = {
+    "exchange/keras_layers.py",
     "exchange/numpy_layers.py",
     "exchange/onnx_layers.py",
     "exchange/torch_layers.py",

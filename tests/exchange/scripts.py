@@ -57,13 +57,13 @@ def exported(network, to, folder, name="network"):
     return export(network, to, folder / f"{name}.{ending}")[0]
 
 
-def run(script, code):
+def run(script, code, warnings="error"):
     """Run code beside a script, which it can import; gives what it prints. Warnings are errors."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NEUROSIM"))}
     # Small as these networks are, threads would only wait for each other.
     outside["OMP_NUM_THREADS"] = "1"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=script.parent, env=outside, capture_output=True, text=True
+        [sys.executable, "-W", warnings, "-c", code], cwd=script.parent, env=outside, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
