@@ -35,7 +35,6 @@ from neurosim.network.layers import (
     Residual,
     Weighted,
     Window,
-    Windowed,
 )
 from neurosim.network.network import Network
 from neurosim.plugin import RowActivation
@@ -103,13 +102,6 @@ class Model:
 def keras_model(network: Network, functions: Functions) -> Model:
     """The calls that make a network; raises UsageError naming what Keras does not have."""
     missing = [f"{layer.kind} layers" for layer in network.parts if type(layer) not in _LAYERS]
-    for layer in network.parts:
-        if isinstance(layer, Windowed) and layer.window.ceil:
-            missing.append("pools with ceil")
-        if isinstance(layer, MaxPool2d) and layer.window.dilation != (1, 1):
-            missing.append("pools with dilation")
-        if isinstance(layer, AvgPool2d) and (layer.counts_padding or _padding(layer.window) == "cells"):
-            missing.append("average pools with padding in cells")
     for chosen in (layer.activation for layer in network.activated):
         record = chosen.record
         if isinstance(record, RowActivation) and record.f is not activations.softmax:
@@ -177,7 +169,8 @@ def _extent(pair: Pair) -> str:
 def _padding(window: Window) -> str:
     """What Keras calls the padding; "cells" where that has no name."""
     for name in ("valid", "same"):
-        if Window.padded(window.input_shape, window.kernel, window.stride, name, window.dilation) == window:
+        named = Window.padded(window.input_shape, window.kernel, window.stride, name, window.dilation)
+        if named.padding == window.padding:
             return name
     return "cells"
 
@@ -204,8 +197,17 @@ def _conv2d(model: Model, layer: Conv2d) -> None:
 
 def _pool(model: Model, window: Window, kind: str) -> None:
     stride = "" if window.stride == window.kernel else f", strides={_extent(window.stride)}"
-    if _padding(window) == "cells":
-        raise refusal("Keras", ["pools with padding in cells"])
+    missing = [
+        f"pools with {what}"
+        for what, there in (
+            ("padding in cells", _padding(window) == "cells"),
+            ("dilation", window.dilation != (1, 1)),
+            ("ceil", window.ceil),
+        )
+        if there
+    ]
+    if missing:
+        raise refusal("Keras", missing)
     model.add(f"{kind}({_extent(window.kernel)}{stride}{_padded(model, window)})")
 
 
@@ -214,6 +216,8 @@ def _max_pool2d(model: Model, layer: MaxPool2d) -> None:
 
 
 def _avg_pool2d(model: Model, layer: AvgPool2d) -> None:
+    if layer.counts_padding:
+        raise refusal("Keras", ["average pools that count their padding"])
     _pool(model, layer.window, "AveragePooling2D")
 
 

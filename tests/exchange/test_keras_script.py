@@ -79,6 +79,9 @@ def test_scripts_are_tidy(name, tmp_path):
 def test_what_keras_lacks_is_named(tmp_path):
     layers = [{"kind": "dense", "units": 4}, {"kind": "gated", "gate": "glu"}, {"kind": "dense", "units": 3}]
     changes = {"network.layers": layers, "network.loss": "mse"}
+    pools = [{"kind": "max_pool2d", "padding": 1, "ceil": True}, {"kind": "flatten"}, END]
+    with pytest.raises(UsageError, match="it has pools with padding in cells and pools with ceil"):
+        exported(simulator("digits", {"network.layers": pools}), "keras", tmp_path)
     for change, words in (
         (changes, "it has gated layers"),
         ({"optimizer": {"name": "nadam", "lr": 0.01}}, "it has the optimizer nadam"),
