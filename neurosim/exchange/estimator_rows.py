@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from neurosim.plugin import Table
 
-# Rows whose digests are worked out at once: a few that stay in the processor's cache.
+# Rows that are looked at, or copied, at once: a few that stay in the processor's cache.
 AT_ONCE = 256
 
 
@@ -45,9 +45,21 @@ def merged(
     first[alike] = (X[rows] != X[others]).any(axis=1) | (labels.ravel()[rows] != labels.ravel()[others])
     kept = order[first]
     if weights is None and first.all():
-        return X[kept], y[kept], None
+        return _taken(X, kept), y[kept], None
     counts = np.ones(len(order)) if weights is None else weights[order]
-    return X[kept], y[kept], np.add.reduceat(counts, np.flatnonzero(first))
+    return _taken(X, kept), y[kept], np.add.reduceat(counts, np.flatnonzero(first))
+
+
+def _taken(X: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Some rows as the network takes them; raises ValueError for numbers that it cannot take."""
+    taken = np.empty((len(rows), X.shape[1]), np.float32)
+    for start in range(0, len(rows), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        with np.errstate(over="ignore"):
+            taken[some] = X[rows[some]]
+        if not np.isfinite(taken[some]).all():
+            raise ValueError("X has values that are too large for float32: put a scaler in front.")
+    return taken
 
 
 def _digests(X: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.uint64]:

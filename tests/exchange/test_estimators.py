@@ -187,3 +187,8 @@ def test_an_observer_hears_the_epochs():
     assert losses == found.loss_curve_
     with pytest.raises(UsageError, match="the observer cannot be called with the record of an epoch: 3"):
         NeurosimRegressor().fit(X, y, observer=3)
+
+
+def test_numbers_beyond_float32_are_refused():
+    with pytest.raises(ValueError, match="X has values that are too large for float32: put a scaler in front"):
+        NeurosimClassifier(**QUICK).fit(X * 1e300, LABELS)
