@@ -62,7 +62,7 @@ def _rows(records, *, header):
 
 
 def _event(record, when):
-    """An epoch as an event: measures of one kind, such as the losses of all splits, share a chart."""
+    """An epoch as an event: measures of one kind, such as the losses of all splits, stand side by side."""
     values = {}
     for name, value in record.items():
         split, _, measure = name.partition("_")

@@ -104,6 +104,14 @@ def variants(ctx: click.Context, param: click.Parameter, incomplete: str) -> Ite
     return items(beginning(incomplete, (name for name in names if isinstance(name, str))))
 
 
+def logs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Names of logs, those of installed plugins among them."""
+    from neurosim.plugin.host import build_registry
+
+    registry = build_registry(environment=False)
+    return items(beginning(incomplete, [entry.name for entry in registry.observers if entry.record.log]))
+
+
 def pictures(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Names of pictures."""
     from neurosim.scenario.pictures import PICTURES

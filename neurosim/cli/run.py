@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     "logs",
     multiple=True,
     metavar="NAME",
+    shell_complete=offered("logs"),
     help="Write each epoch into the run's folder for other programs too: csv (log.csv), tensorboard, or the log of a "
     "plugin; may be given more than once.",
 )

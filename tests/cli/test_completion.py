@@ -98,6 +98,7 @@ def test_other_names(place):
     assert list(offered("data fetch ")) == ["mnist", "fashion_mnist", "cifar10"]
     assert list(offered("plot last --only decision")) == ["decision_boundary"]
     assert "residual-50" in offered("run depth --variant ")
+    assert list(offered("run xor --log t")) == ["tensorboard"]
     assert "relu" in offered("plugins check r")
     assert "my.py" in offered("plugins check m")
     assert "epoch" in offered("glossary ep")
