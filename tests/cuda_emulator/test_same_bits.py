@@ -19,14 +19,27 @@ from neurosim.backends.cuda.device import call
 from neurosim.backends.cuda.functions import math
 from neurosim.backends.cuda.resources import fusible_instructions
 from neurosim.backends.cuda.target import compile_ptx, cuda, flushing_jit, jit
+from neurosim.backends.select import make_small_ensemble
 
 HASHES = json.loads(STORED.read_text(encoding="utf-8"))
-# For each of the others two kernels are compiled, and those with MNIST take minutes.
-QUICK = ("xor",)
-NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in HASHES]
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_networks_that_share_a_warp_have_the_bits_of_the_cpu():
+    """Five of them, of which the last one is alone in its warp; and the single one."""
+    assert digest("xor", 1, "cuda") == HASHES["xor"]
+    found = set()
+    for name in ("cpu", "cuda"):
+        bench = neurosim.Simulator(neurosim.load_scenario("xor"), backend=name)
+        bench._backend.prepare()
+        together = make_small_ensemble(bench._backend, range(5), [bench._splits["train"]])
+        assert together.train(30).shape == (30, 5, 2)
+        found.add(np.array(together.parameters).tobytes())
+    assert len(found) == 1
+
+
+# For each two kernels are compiled, and those with MNIST take minutes.
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in HASHES if name != "xor"])
 def test_the_first_steps_of_a_scenario_have_the_hash_of_the_cpu(name):
     source = neurosim.load_scenario(name).data.source
     if source in LARGE and not (neurosim.data.data_root() / source).is_dir():

@@ -83,7 +83,7 @@ ON_GPU = Sizes(
 )
 # A thread of the simulator costs a tenth of a millisecond: few threads, few blocks, odd shapes to find mistakes.
 IN_SIMULATOR = Sizes(
-    single_block=Teams(work=100, warp=4, most_threads=4, shared=1500),
+    single_block=Teams(work=300, warp=4, most_threads=4, shared=1500),
     persistent=Tiles(4, 2, 5, 2, 1),
     separate=Tiles(4, 6, 3, 2, 3),
     evaluation_rows=64,
