@@ -80,12 +80,15 @@ class Model:
         The lines from ``x`` to ``x``.
     weights : dict of str to tuple of Parameter
         The weights of each layer that has some, by the layer's name, in Keras's order.
+    frozen : list of str
+        The names of those whose weights stay as they are.
     """
 
     network: Network
     functions: Functions
     lines: list[str] = field(default_factory=list)
     weights: dict[str, tuple[Parameter, ...]] = field(default_factory=dict)
+    frozen: list[str] = field(default_factory=list)
     depth: int = 0
 
     def add(self, call: str) -> None:
@@ -117,7 +120,10 @@ def keras_model(network: Network, functions: Functions) -> Model:
 
 def _all(model: Model, layers: Sequence[Layer]) -> None:
     for layer in layers:
+        before = len(model.weights)
         _LAYERS[type(layer)](model, layer)
+        if layer.is_frozen and not layer.parts:
+            model.frozen += [*model.weights][before:]
 
 
 def _activation(model: Model, layer: Activated) -> str:

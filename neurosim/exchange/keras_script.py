@@ -198,6 +198,7 @@ class _Script:
             "    for layer in network.layers:",
             "        places = range(len(layer.weights))",
             '        layer.set_weights([stored[f"{which}.{layer.name}.{k}"] for k in places])',
+            *(f'    network.get_layer("{name}").trainable = False' for name in self.model.frozen),
             *_broken(f"    optimizer = keras.optimizers.{self._optimizer()}"),
             f"    loss = keras.losses.{self._loss()}",
             "    network.compile(optimizer, loss)",

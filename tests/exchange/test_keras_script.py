@@ -30,6 +30,7 @@ def test_the_losses_are_ours(keras, tmp_path):
     maps = [
         [conv, norm, {"kind": "max_pool2d"}, {"kind": "layer_norm"}, {"kind": "flatten"}, END],
         [same, {"kind": "avg_pool2d", "padding": "same"}, {"kind": "flatten"}, END],
+        [{**conv, "frozen": True}, {**norm, "frozen": True}, {"kind": "flatten"}, END],
         [{**conv, "padding": [1, 0, 2, 1], "groups": 1, "dilation": 2}, {"kind": "global_avg_pool2d"}, END],
         [
             {"kind": "residual", "layers": [{**conv, "padding": "same"}, {**conv, "padding": "same"}]},
