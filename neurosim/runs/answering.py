@@ -102,6 +102,18 @@ class Model:
         return values
 
     @property
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        """Copies of its parameters by name, such as ``layers.0.weight``; `Simulator.set_parameters` takes them."""
+        own = self._backend
+        return own.parameters if isinstance(own, Simulator) else self.network.named(own.parameters.copy())
+
+    @property
+    def statistics(self) -> dict[str, NDArray[Any]]:
+        """Copies of the running means and variances of batch normalization by name; `Simulator.set_statistics`."""
+        own = self._backend
+        return own.statistics if isinstance(own, Simulator) else self.network.named_statistics(own.statistics.copy())
+
+    @property
     def _column_names(self) -> tuple[str, ...]:
         """The columns that it learned from, by name; none where they had no names."""
         return tuple(column.name for column in self.columns) or self.features

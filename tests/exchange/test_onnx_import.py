@@ -18,6 +18,8 @@ from neurosim.exchange.onnx_file import onnx_files
 from neurosim.exchange.onnx_import import import_onnx
 from neurosim.exchange.onnx_operators import HANDLERS
 from neurosim.runs.prediction import load_model
+from neurosim.scenario import load_scenario
+from neurosim.training.simulator import Simulator
 
 NO_TORCH = importlib.util.find_spec("torch") is None
 
@@ -97,6 +99,21 @@ def test_branches_come_back(imported, bare):
     if bare:
         del model.metadata_props[:]
     same_bits(network, imported, exact=not bare, content=model)
+
+
+def test_training_goes_on_from_there(imported):
+    """The simulator of the scenario takes the weights of the model, and the next losses are those of the first one."""
+    layers = [{"kind": "dense", "units": 4}, {"kind": "batch_norm"}, {"kind": "dense", "units": 3}]
+    network = simulator("iris", {"network.layers": layers, "network.loss": "mse"})
+    network.train_epoch()
+    bare = onnx.load_model_from_string(onnx_files(network)[".onnx"])
+    del bare.metadata_props[:]
+    found, model = imported(bare)
+    data = {"source": "iris", "test_fraction": 0.2, "standardize": True}
+    again = Simulator(load_scenario(found.files[0], overrides={"data": data, "network.loss": "mse"}), "reference")
+    again.set_parameters(model.parameters)
+    again.set_statistics(model.statistics)
+    np.testing.assert_allclose(again.evaluate("train")["loss"], network.evaluate("train")["loss"], rtol=1e-5)
 
 
 def test_a_description_of_another_graph_counts_for_nothing(imported):
