@@ -14,34 +14,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.backends.cpu.conv2d import (
-    ONE,
-    WIDEST,
-    add_bias_gradient,
-    copy_channels,
-    first_multiple,
-    gradient,
-    line_tile_size,
-    run_height,
-    tile_size,
-)
-from neurosim.backends.cpu.cutting import share
-from neurosim.backends.cpu.gradient_blocks import (
-    BLOCK,
-    TOGETHER,
-    SpreadGeometry,
-    groups_together,
-    rows_of_spread_block,
-    size_of_copy,
-)
+from neurosim.backends.cpu.conv2d import ONE, first_multiple, run_height, tile_size
+from neurosim.backends.cpu.depthwise import copy_floats, depthwise_correlate
+from neurosim.backends.cpu.gradient_blocks import BLOCK, TOGETHER, SpreadGeometry
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.map_tiles import spread_correlation_tile
 from neurosim.backends.cpu.memory import floats
-from neurosim.backends.cpu.vectors import LANES, LINE, PART, linked
-
-together_of = compiled(groups_together)
-block_of = compiled(rows_of_spread_block)
-copy_size = compiled(size_of_copy)
+from neurosim.backends.cpu.vectors import LINE, PART, linked
 
 
 def packed_floats(geometry: SpreadGeometry) -> int:
@@ -50,18 +29,22 @@ def packed_floats(geometry: SpreadGeometry) -> int:
     return kernel_height * kernel_width * (channels // groups) * out_channels
 
 
+def scratch_floats(geometry: SpreadGeometry) -> int:
+    """How many numbers of scratch memory the forward pass needs, and the gradient of the inputs."""
+    height, width, channels, out_height, out_width, out_channels, *_, groups = geometry
+    kernel, step, apart = ((geometry[k], geometry[k + 1]) for k in (6, 8, 12))
+    if not channels == out_channels == groups:
+        return 0
+    # On the way back, inputs that are a stride apart see at most so many of the taps, at most so far apart.
+    return max(
+        copy_floats(out_height, out_width, step, kernel, apart),
+        copy_floats(height, width, (1, 1), kernel, apart),
+    )
+
+
 def transposed_floats(geometry: SpreadGeometry) -> int:
     """How many numbers `pack_transposed` writes: the weights, and zeros in place of a bias."""
     return packed_floats(geometry) + geometry[2]
-
-
-def gradient_floats(geometry: SpreadGeometry) -> int:
-    """How many numbers of scratch memory `conv_weight_gradient` needs."""
-    _, _, channels, out_height, out_width, out_channels, *_, groups = geometry
-    rows = min(rows_of_spread_block(geometry), out_height)
-    height, width = size_of_copy(geometry, rows)
-    own, made = channels // groups, out_channels // groups
-    return groups_together(own, groups) * (height * width * own + rows * out_width * made) * LANES
 
 
 @linked(14)
@@ -138,7 +121,7 @@ def correlate_row(source, weight, taps, columns, bias, out, channels, groups):
 
 
 @compiled
-def correlate(shape, source, packed, taps, apart, first, step, bias, count, out, channels, groups, rows):
+def correlate(shape, source, packed, taps, apart, first, step, bias, count, out, channels, groups, rows, scratch):
     """Rows ``rows[0]`` to ``rows[1]`` of the correlation of a map with packed weights.
 
     Parameters
@@ -153,8 +136,13 @@ def correlate(shape, source, packed, taps, apart, first, step, bias, count, out,
     out : (address, bytes per row, bytes per column)
     channels, groups : int
         Channels of the output, and groups in which these and those of the source are.
+    scratch : int
+        Address of `scratch_floats` numbers.
     """
     height, width, lines = shape
+    if lines == channels == groups:
+        depthwise_correlate(shape, source, packed, taps, apart, first, step, bias, count, out, rows, scratch)
+        return
     own, made = lines // groups, channels // groups
     line = width * lines * LINE
     cells = taps[0] * taps[1] * own
@@ -197,7 +185,7 @@ def pack_weights(geometry, weight, packed):
 
 
 @compiled
-def conv_forward(geometry, x, packed, bias, z, y0, y1):
+def conv_forward(geometry, x, packed, bias, z, y0, y1, scratch):
     """Rows `y0` to `y1` of z = x * weight + bias, for one group of samples."""
     height, width, channels, _, out_width, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry[:12]
     dy, dx, groups = geometry[12:]
@@ -216,6 +204,7 @@ def conv_forward(geometry, x, packed, bias, z, y0, y1):
         out_channels,
         groups,
         (y0, y1),
+        scratch,
     )
 
 
@@ -273,12 +262,10 @@ def pack_transposed(geometry, weight, packed):
 
 
 @compiled
-def conv_input_gradient(geometry, dz, packed, dx, y0, y1):
+def conv_input_gradient(geometry, dz, packed, dx, y0, y1, scratch):
     """Rows `y0` to `y1` of the gradient of x, for one group of samples."""
-    _, width, channels, out_height, out_width, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry[
-        :12
-    ]
-    down, across, groups = geometry[12:]
+    _, width, channels, out_height, out_width, out_channels = geometry[:6]
+    kernel_height, kernel_width, sy, sx, top, left, down, across, groups = geometry[6:]
     made = out_channels // groups
     weights = packed
     zeros = packed + 4 * kernel_height * kernel_width * channels * made
@@ -301,122 +288,6 @@ def conv_input_gradient(geometry, dz, packed, dx, y0, y1):
                 channels,
                 groups,
                 (max(0, (y0 - py + sy - 1) // sy), max(0, (y1 - py + sy - 1) // sy)),
+                scratch,
             )
             weights += 4 * rows * columns * channels * made
-
-
-@compiled
-def copy_map(geometry, x, rows, groups, target):
-    """Copy what the output rows ``rows[0]`` to ``rows[1]`` see of some groups, with its border of zeros.
-
-    The maps of the groups ``groups[0]`` to ``groups[1]`` lie behind each other at `target`. Returns the numbers of a
-    row and of a map in bytes.
-    """
-    height, width, channels, _, _, _, _, _, sy, _, top, left, _, _, all_groups = geometry
-    own = channels // all_groups
-    high, wide = copy_size(geometry, rows[1] - rows[0])
-    line, count = wide * own * LINE, own * LANES
-    for i in range(high):
-        y = rows[0] * sy - top + i
-        for j in range(wide):
-            at = target + i * line + j * own * LINE
-            is_inside = 0 <= y < height and 0 <= j - left < width
-            for g in range(groups[0], groups[1]):
-                copy = floats(at + (g - groups[0]) * high * line, count)
-                if is_inside:
-                    cell = floats(x + ((y * width + j - left) * channels + g * own) * LINE, count)
-                    for n in range(count):
-                        copy[n] = cell[n]
-                else:
-                    for n in range(count):
-                        copy[n] = np.float32(0)
-    return line, high * line
-
-
-@compiled
-def copy_tiles(source, pitch, positions, tiles, made, target):
-    """Copy the channels ``tiles[0]`` to ``tiles[1]`` of some positions so that those of each tile lie together."""
-    numbers = line_tile_size(made)[1]
-    if numbers == made:
-        # All tiles are alike: a cell is read as a whole.
-        for p in range(positions):
-            for c in range(tiles[0], tiles[1], made):
-                lines = floats(source + p * pitch + c * LINE, made * LANES)
-                copy = floats(target + ((c - tiles[0]) * positions + p * made) * LINE, made * LANES)
-                for n in range(made * LANES):
-                    copy[n] = lines[n]
-        return
-    c = tiles[0]
-    while c < tiles[1]:
-        numbers = line_tile_size(made - c % made)[1]
-        copy_channels(source + c * LINE, pitch, positions, numbers, target + (c - tiles[0]) * positions * LINE)
-        c += numbers
-
-
-@compiled
-def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite, part):
-    """Add the share of output rows ``rows[0]`` to ``rows[1]`` to the gradient of one group's weights, or write it.
-
-    `x` is (address of the group's copied map, bytes of a row), `dz` the address of its copied tiles, `dweight` that of
-    the weights of its first output channel. Of the pairs of a tile and a row of taps, ``part[0]`` to ``part[1]`` are
-    chosen.
-    """
-    _, _, channels, _, out_width, out_channels, kernel_height, kernel_width, sy, sx, _, _, dy, dx, groups = geometry
-    own, made = channels // groups, out_channels // groups
-    source, line = x
-    # The taps of a row are adjacent unless they are apart.
-    runs = 1 if dx == 1 else kernel_width
-    count = kernel_width * own if dx == 1 else own
-    height = rows[1] - rows[0]
-    c = np.int64(0)
-    while c < made:
-        most, numbers = line_tile_size(made - c)
-        # The tiles of the rest, narrower than the others, are one of those that are counted.
-        before = c // WIDEST * kernel_height
-        others = (dz + c * height * out_width * LINE, out_width * numbers * LINE, numbers * LINE)
-        for ky in range(max(0, part[0] - before), min(kernel_height, part[1] - before)):
-            for kx in range(runs):
-                first = source + ky * dy * line + kx * dx * own * LINE
-                out = dweight + 4 * ((ky * kernel_width + kx) * own * out_channels + c)
-                k = np.int64(0)
-                while k < count:
-                    lines = run_height(count - k, most)
-                    inputs = (first + k * LINE, sy * line, sx * own * LINE)
-                    sums = (height, out_width, out + 4 * k * out_channels, out_channels, overwrite)
-                    gradient((lines, numbers, *inputs, *others, *sums))
-                    k += lines
-        c += numbers
-
-
-@compiled
-def conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch, part):
-    """The share of a group of samples in the gradients of weights and bias (none if `dbias` is 0), overwriting both.
-
-    `scratch` is the address of `gradient_floats` numbers. Of the weights, those are chosen that are `part`, (number,
-    parts), of all; the first part has the biases. The sums are over positions, row by row of a block of rows, then over
-    the lanes, then over blocks.
-    """
-    _, _, channels, out_height, out_width, out_channels, kernel_height, _, _, _, _, _, _, _, groups = geometry
-    own, made, pitch = channels // groups, out_channels // groups, out_channels * LINE
-    together = together_of(own, groups)
-    pairs = (made + WIDEST - 1) // WIDEST * kernel_height
-    chosen = share(part[0], part[1], (groups + together - 1) // together * pairs)
-    block = block_of(geometry)
-    for first in range(0, out_height, block):
-        rows = (first, min(first + block, out_height))
-        is_new, from_row = np.int64(first == 0), dz + first * out_width * pitch
-        if dbias != 0 and part[0] == 0:
-            add_bias_gradient(geometry[:12], dz, dbias, rows, is_new)
-        for number in range((groups + together - 1) // together):
-            of_these = max(0, chosen[0] - number * pairs), min(pairs, chosen[1] - number * pairs)
-            if of_these[0] >= of_these[1]:
-                continue
-            begin, end = number * together, min(groups, (number + 1) * together)
-            line, size = copy_map(geometry, x, rows, (begin, end), scratch)
-            copies = scratch + (end - begin) * size
-            positions = (rows[1] - rows[0]) * out_width
-            copy_tiles(from_row, pitch, positions, (begin * made, end * made), made, copies)
-            for g in range(begin, end):
-                map_at, tiles_at = scratch + (g - begin) * size, copies + (g - begin) * made * positions * LINE
-                target = dweight + 4 * g * made
-                add_weight_gradient(geometry, (map_at, line), tiles_at, target, rows, is_new, of_these)

@@ -9,10 +9,10 @@ from neurosim.backends.cpu.memory import MAP_STAGE, call_activation, words
 from neurosim.backends.cpu.spread_conv2d import (
     conv_forward,
     conv_input_gradient,
-    conv_weight_gradient,
     pack_transposed,
     pack_weights,
 )
+from neurosim.backends.cpu.spread_gradients import conv_weight_gradient
 from neurosim.backends.cpu.table import (
     A_GROUP,
     BACKWARD,
@@ -53,11 +53,11 @@ def geometry_of(stage):
 
 
 @compiled
-def convolve(stage, geometry, x, z, a, rows):
+def convolve(stage, geometry, x, z, a, rows, scratch):
     """A convolution for a range of rows of the output, and then its activation."""
     width, channels = geometry[4], geometry[5]
     line = width * channels * LINE
-    conv_forward(geometry, x, stage[PACKED], stage[BIAS], z, rows[0], rows[1])
+    conv_forward(geometry, x, stage[PACKED], stage[BIAS], z, rows[0], rows[1], scratch)
     if stage[FORWARD] != 0:
         zeros = stage[PACKED] + 4 * stage[WEIGHTS]
         for y in range(*rows):
@@ -74,7 +74,7 @@ def spread_convolution(address, group, batch, batch_rows, first_row, keys, scrat
     z, a, d = stage[Z] + group * stage[A_GROUP], stage[A] + group * stage[A_GROUP], stage[D] + group * stage[A_GROUP]
     has_slope = stage[BACKWARD] != 0 and not stage[FROM_LOGITS]
     if what == GO_FORWARD:
-        convolve(stage, geometry, x, z, a, share(part, parts, geometry[3]))
+        convolve(stage, geometry, x, z, a, share(part, parts, geometry[3]), scratch)
     elif what == THROUGH_ACTIVATION:
         if has_slope:
             through_activation(stage, group, z, d, part, parts)
@@ -88,7 +88,8 @@ def spread_convolution(address, group, batch, batch_rows, first_row, keys, scrat
             conv_weight_gradient(geometry, x, d, partial, bias, scratch, (part, parts))
         if stage[DX] != 0:
             dx = stage[DX] + group * stage[X_GROUP]
-            conv_input_gradient(geometry, d, stage[PACKED_TRANSPOSED], dx, *share(part, parts, geometry[0]))
+            first, end = share(part, parts, geometry[0])
+            conv_input_gradient(geometry, d, stage[PACKED_TRANSPOSED], dx, first, end, scratch)
     else:
         pack_weights(geometry, stage[WEIGHT], stage[PACKED])
         if what == PACK_BOTH and stage[DX] != 0:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from neurosim.backends.cpu import conv2d, spread_conv2d
+from neurosim.backends.cpu import conv2d, spread_conv2d, spread_gradients
 from neurosim.backends.cpu.jit import entry
 from neurosim.backends.cpu.vectors import LANES
 
@@ -15,24 +15,24 @@ GUARD = 64
 
 
 @entry
-def forward(geometry, x, weight, packed, bias, z, y0, y1):
+def forward(geometry, x, weight, packed, bias, z, scratch, y0, y1):
     spread_conv2d.pack_weights(geometry, weight, packed)
-    spread_conv2d.conv_forward(geometry, x, packed, bias, z, y0, y1)
+    spread_conv2d.conv_forward(geometry, x, packed, bias, z, y0, y1, scratch)
 
 
 @entry
-def input_gradient(geometry, dz, weight, packed, dx, y0, y1):
+def input_gradient(geometry, dz, weight, packed, dx, scratch, y0, y1):
     spread_conv2d.pack_transposed(geometry, weight, packed)
-    spread_conv2d.conv_input_gradient(geometry, dz, packed, dx, y0, y1)
+    spread_conv2d.conv_input_gradient(geometry, dz, packed, dx, y0, y1, scratch)
 
 
 @entry
 def weight_gradient(geometry, x, dz, dweight, dbias, scratch, part, parts):
-    spread_conv2d.conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch, (part, parts))
+    spread_gradients.conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch, (part, parts))
 
 
 @entry
-def plain_forward(geometry, x, weight, packed, bias, z, y0, y1):
+def plain_forward(geometry, x, weight, packed, bias, z, scratch, y0, y1):
     conv2d.pack_weights(geometry, weight, packed)
     conv2d.conv_forward(geometry, x, packed, bias, z, y0, y1)
 
@@ -85,22 +85,24 @@ class Convolution:
 
     def z(self, cuts=(), run=forward):
         packed, out = guarded((spread_conv2d.packed_floats(self.geometry),)), guarded(self.dz.shape)
-        places = [address(part) for part in (self.x, self.weight, packed, self.bias, out)]
+        scratch = guarded((spread_conv2d.scratch_floats(self.geometry),))
+        places = [address(part) for part in (self.x, self.weight, packed, self.bias, out, scratch)]
         for y0, y1 in pairwise((0, *sorted(cuts), self.geometry[3])):
             run(self.geometry if run is forward else self.geometry[:12], *places, y0, y1)
-        intact(packed, out)
+        intact(packed, out, scratch)
         return out
 
     def dx(self, cuts=()):
         packed, out = guarded((spread_conv2d.transposed_floats(self.geometry),)), guarded(self.x.shape)
-        places = [address(part) for part in (self.dz, self.weight, packed, out)]
+        scratch = guarded((spread_conv2d.scratch_floats(self.geometry),))
+        places = [address(part) for part in (self.dz, self.weight, packed, out, scratch)]
         for y0, y1 in pairwise((0, *sorted(cuts), self.geometry[0])):
             input_gradient(self.geometry, *places, y0, y1)
-        intact(packed, out)
+        intact(packed, out, scratch)
         return out
 
     def dweight_and_dbias(self, parts=1):
-        scratch = guarded((spread_conv2d.gradient_floats(self.geometry),))
+        scratch = guarded((spread_gradients.gradient_floats(self.geometry),))
         dweight, dbias = guarded(self.weight.shape), guarded(self.bias.shape)
         places = [address(part) for part in (self.x, self.dz, dweight, dbias, scratch)]
         for part in range(parts):
@@ -207,3 +209,13 @@ def test_the_bits_do_not_depend_on_how_the_work_is_shared_out(geometry, data):
 def test_a_single_group_of_adjacent_cells_has_the_bits_of_other_convolutions():
     case = Convolution(geometry_of((9, 8), (20, 10), (3, 3), (2, 3), ONES))
     assert np.array_equal(case.z(), case.z(run=plain_forward))
+
+
+def test_depthwise_convolutions_have_the_bits_of_others():
+    """Of those with a second output of each channel, which takes other loops."""
+    how = ((3, 3), (1, 2), (2, 1, 0, 3), (1, 2), 11)
+    alone, beside = (Convolution(geometry_of((9, 8), channels, *how)) for channels in ((1, 1), (1, 2)))
+    beside.x[:], beside.weight[..., ::2], beside.bias[::2] = alone.x, alone.weight, alone.bias
+    beside.dz[:, :, ::2] = alone.dz
+    assert np.array_equal(alone.z(), beside.z()[:, :, ::2])
+    assert np.array_equal(alone.dweight_and_dbias()[0], beside.dweight_and_dbias()[0][..., ::2])

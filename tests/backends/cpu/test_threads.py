@@ -42,6 +42,15 @@ KINDS = {
     "conv, stride larger than the kernel": (SHAPE, [CONV, Conv2d(17, (1, 2), "gelu", stride=(2, 3)), *LAST]),
     "conv, one channel": ((19, 23, 1), [Conv2d(9, (5, 5), "swish"), Conv2d(1, (3, 3)), *LAST]),
     "conv, many channels of few cells": ((2, 3, 40), [Conv2d(70, (3, 3), "relu", padding="same"), *LAST]),
+    "conv, depthwise, groups and dilation": (
+        SHAPE,
+        [
+            CONV,
+            Conv2d(20, (3, 3), "relu", padding=1, groups=20),
+            Conv2d(30, (2, 3), "tanh", dilation=(2, 1), groups=5),
+            *LAST,
+        ],
+    ),
     "max pool": (SHAPE, [CONV, Pool("max"), *LAST]),
     "max pool, overlapping, same": (SHAPE, [CONV, Pool("max", (3, 3), (2, 2), "same"), *LAST]),
     "avg pool": (SHAPE, [CONV, Pool("avg", (3, 3)), *LAST]),

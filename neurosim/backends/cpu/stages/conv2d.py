@@ -17,15 +17,19 @@ from neurosim.network.layers import Conv2d
 def add(stages: Stages, layer: Conv2d) -> None:
     """Lay out a convolution."""
     kernels: Any
+    gradients: Any
     # Imported, and so compiled, only for networks that need it.
     if layer.is_plain:
         from neurosim.backends.cpu import conv2d
 
-        kernels, numbers = conv2d, geometry(layer.window, layer.channels)
+        kernels = gradients = conv2d
+        numbers = geometry(layer.window, layer.channels)
     else:
-        from neurosim.backends.cpu import spread_conv2d
+        from neurosim.backends.cpu import spread_conv2d, spread_gradients
 
-        kernels, numbers = spread_conv2d, spread_geometry(layer.window, layer.channels, layer.groups)
+        kernels, gradients = spread_conv2d, spread_gradients
+        numbers = spread_geometry(layer.window, layer.channels, layer.groups)
+        stages.needs_scratch(spread_conv2d.scratch_floats(numbers))
     before = stages.before
     units = int(np.prod(layer.output_shape))
     stage = stages.stage(CONV, int(np.prod(layer.window.input_shape)), units, layer.channels)
@@ -38,4 +42,4 @@ def add(stages: Stages, layer: Conv2d) -> None:
         stage[Field.PACKED_TRANSPOSED] = stages.buffer(kernels.transposed_floats(numbers))
         if not layer.weight.frozen:
             stages.partials(stage, layer.weight.size + (layer.channels if layer.bias is not None else 0))
-        stages.needs_scratch(kernels.gradient_floats(numbers))
+        stages.needs_scratch(gradients.gradient_floats(numbers))
