@@ -42,7 +42,7 @@ def environment(quick: bool) -> Facts:
 
 def launches(quick: bool) -> Facts:
     """What a launch costs, a barrier of the grid, and a launch in a graph, which must do what launches do."""
-    from neurosim.backends.cuda import model, probes
+    from neurosim.backends.cuda import model, probes, resident_model
     from neurosim.backends.cuda.device import call
     from neurosim.backends.cuda.graphs import Replay
     from neurosim.backends.cuda.target import cuda
@@ -66,12 +66,13 @@ def launches(quick: bool) -> Facts:
     node = each(replay, times) / 10
     if not right:
         raise ValueError("a graph does not do what the launches in it do")
+    modelled = resident_model.barrier_seconds(probes.device_facts(), blocks)
     return {
         **found,
         "blocks": blocks,
         "barrier": barrier,
         "predictions": [
-            ["barrier of the grid, us", barrier * 1e6, model.BARRIER * 1e6],
+            ["barrier of the grid, us", barrier * 1e6, modelled * 1e6],
             ["launch in a graph, us", node * 1e6, model.NODE * 1e6],
         ],
     }

@@ -62,6 +62,7 @@ REASONS = {
     ("backends/uncompiled.py", "compile"): FORMULAS,
     ("backends/uncompiled.py", "exec"): FORMULAS,
     ("backends/cuda/graphs.py", "import_module"): LIBRARY,
+    ("backends/cuda/async_copies.py", "import_module"): LIBRARY,
     ("backends/cuda/grid_barrier.py", "import_module"): LIBRARY,
     ("backends/cuda/kernel_cache.py", "import_module"): LIBRARY,
     ("backends/cuda/machine_code.py", "import_module"): LIBRARY,

@@ -67,13 +67,16 @@ define linkonce_odr i32 @emulator_arrived(i64 %address) {
   ret i32 %seen
 }
 """
-# Functions in place of one instruction each, by the beginning of that: with their types.
+# Functions in place of one instruction each, by the beginning of that: with their text.
 _INSTRUCTIONS = {
     "ld.global.v4.f32": ("emulator_load_four", _LOAD_FOUR),
     "red.release.gpu.global.add.u32": ("emulator_arrive", _ARRIVE),
     "ld.acquire.gpu.global.u32": ("emulator_arrived", _ARRIVED),
+    "cp.async.cg.shared.global": ("emulator_copy", "declare void @emulator_copy(i64, i64)"),
+    "cp.async.commit_group": ("emulator_close_group", "declare void @emulator_close_group()"),
+    "cp.async.wait_group": ("emulator_wait_2", "declare void @emulator_wait_2()"),
 }
-_ASSEMBLY = re.compile(r'asm sideeffect "(\S+) [^"]*", "[^"]*"\s*(\(.*)')
+_ASSEMBLY = re.compile(r'asm sideeffect "([\w.]+)[^"]*", "[^"]*"\s*(\(.*)')
 _SIZES = {"i8": 1, "i16": 2, "i32": 4, "float": 4, "i64": 8, "double": 8, "ptr": 8}
 _NAME = r'%(?:"[^"]*"|[\w.$-]+)'
 _LOAD = re.compile(
@@ -139,19 +142,8 @@ def _new_machine() -> llvm.TargetMachine:
 
 def subprograms(library: ctypes.CDLL) -> list[str]:
     """What kernels may call of the library."""
-    names = [
-        "thread",
-        "threads",
-        "block",
-        "blocks",
-        "zero",
-        "one",
-        "barrier",
-        "warp_barrier",
-        "grid",
-        "grid_barrier",
-        "fence",
-    ]
+    names = ["thread", "threads", "block", "blocks", "zero", "one", "barrier", "warp_barrier", "grid", "grid_barrier"]
+    names += ["fence", "copy", "close_group", "wait_2"]
     return [f"emulator_{name}" for name in [*names, "read", "write", "atomic", "local"]]
 
 

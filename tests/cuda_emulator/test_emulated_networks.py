@@ -12,8 +12,9 @@ from neurosim.backends.cuda.stages.kinds import KINDS
 from neurosim.backends.cuda.strategy import Strategy
 from neurosim.network import layers
 
-# Multiprocessors, and blocks on each of them at a time.
+# Multiprocessors, and blocks on each of them at a time; and where there is room for all that own units.
 DEVICES = [(1, 1), (3, 1), (2, 3), (7, 1)]
+WITH_ROOM = [(9, 1), (3, 3), (1, 10), (5, 2)]
 
 
 def check(found, expected, tolerance):
@@ -38,7 +39,7 @@ def test_every_strategy_trains_as_the_reference_does(name):
     bench, reference = case.make()
     net, rows = bench.network, case.rows
     cpu = case.make_cpu()
-    emulator.set_device(3)
+    emulator.set_device(3, 3 if case.strategy is Strategy.RESIDENT else 1)
     for epoch in range(2):
         found, expected = bench.train_epoch(rows, epoch), reference.train_epoch(rows, epoch)
         if name in SAME_BITS:
@@ -53,7 +54,7 @@ def test_every_strategy_trains_as_the_reference_does(name):
         assert different(net.named_statistics(bench.statistics), net.named_statistics(cpu.statistics)) == []
     counts = emulator.counts()
     assert counts["barriers"] > 0
-    assert (counts["fences"] > 0) == (case.strategy is Strategy.PERSISTENT)
+    assert (counts["fences"] > 0) == (case.strategy in (Strategy.PERSISTENT, Strategy.RESIDENT))
     assert (counts["graph_launches"] > 0) == (case.strategy is Strategy.SEPARATE)
     check_schedules(case, 3)
 
@@ -83,9 +84,10 @@ def test_fifty_schedules_give_the_same_bits(name):
 def check_schedules(case, count):
     """An epoch in several schedules, on several devices."""
     results = set()
+    devices = WITH_ROOM if case.strategy is Strategy.RESIDENT else DEVICES
     for seed in range(count):
         emulator.set_seed(seed)
-        emulator.set_device(*DEVICES[seed % len(DEVICES)])
+        emulator.set_device(*devices[seed % len(devices)])
         bench, _ = case.make()
         totals = bench.train_epoch(case.rows, 0)
         arrays = bench.parameters.tobytes(), bench.state.tobytes(), bench.statistics.tobytes()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import Dense, Dropout
 
-from cuda_emulator.emulated_networks import PERSISTENT, SEPARATE, SINGLE, Case
+from cuda_emulator.emulated_networks import PERSISTENT, RESIDENT, SEPARATE, SINGLE, Case
 from neurosim.backends.cuda import generation
 from neurosim.backends.cuda.strategy import Strategy
 
@@ -81,6 +81,18 @@ MUTATIONS = {
     "stride, of all threads": Mutation(
         "common", "def stride_of", "return team[1] * THREADS", "return THREADS", {CROSS}
     ),
+    "wait, for what is copied ahead": Mutation(
+        "resident", "def add_products", "        wait_for_copies()\n", "", {UNWRITTEN}, RESIDENT
+    ),
+    "barrier, behind that wait": Mutation(
+        "resident", "wait_for_copies()\n", "        cuda.syncthreads()\n", "", {RACE, UNWRITTEN}, RESIDENT
+    ),
+    "place, of the outputs of this step": Mutation(
+        "resident", "def forward", "(half * ROWS + row)", "row", {CROSS}, RESIDENT
+    ),
+    "barrier of the grid, between units of different blocks": Mutation(
+        "resident", "def arrive_and_wait", "(counter, meetings,", "(counter, meetings - 1,", {CROSS}, RESIDENT
+    ),
     "stride, of tiles": Mutation(
         "tiles", "def backward", "tiles_of(rows, inputs), team[1]", "tiles_of(rows, inputs), team[1] + 1", {UNWRITTEN}
     ),
@@ -103,7 +115,7 @@ def found_with(device, monkeypatch):
             return before + within + after.replace(mutation.before, mutation.after, 1)
 
         monkeypatch.setattr(generation, "_text_of", mutated)
-        device.set_device(3)
+        device.set_device(3, 3)
         case = Case(40, LAYERS, "mse", "sgd", mutation.strategy)
         bench, reference = case.make()
         rows = case.rows

@@ -11,11 +11,12 @@ The engine, in reading order:
 * `generation`, `modules`: the kernels' text with the formulas of one network filled in.
 * `target`, `toolkit`, `kernel_cache`: the GPU and its compiler, and what it has compiled, kept for other processes.
 * `rounding`, `functions`: how numbers are rounded, and exp, log and so on: as on the CPU.
-* `grid_barrier`: how the blocks of a launch wait for one another.
+* `grid_barrier`, `async_copies`: how the blocks of a launch wait for one another, and copy ahead.
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
-* `strategy`: which of three ways to train: a team of threads within a single block for each network, one launch per
-  epoch, or one launch per phase. `networks` is the first of them, for one network or thousands; `teams` says how many
-  threads each has, and what its kernel is told.
+* `strategy`: which of four ways to train: a team of threads within a single block for each network; one launch per
+  epoch, with weights that stay in the shared memory of the blocks that own them, or with all in the GPU's memory; or
+  one launch per phase. `networks` is the first of them, for one network or thousands; `teams` says how many threads
+  each has, and what its kernel is told. `resident`, `resident_launches` are the second.
 * `backend`: all of it behind the interface of every backend; `ensemble`: many networks at once.
 
 Bits. What is trained is meant to have the bits of the CPU engine: each number of a product is one sum from first to
@@ -28,8 +29,8 @@ Beside it: `formula_runs` runs every formula of a record over many cases (`formu
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);
 `ladder` and `vector_loads` make the products of `kernels.products`, and `probes` measures what the
 GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not present,
-`machine_code` and `machine_steps` count what came out, and `model` and `small_model` predict from such counts how long
-a step takes;
+`machine_code` and `machine_steps` count what came out, and `model`, `small_model` and `resident_model` predict from
+such counts how long a step takes;
 `simulator` and `simulated_math` make the simulator behave like a GPU.
 """
 

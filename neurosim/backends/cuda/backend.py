@@ -30,6 +30,7 @@ from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.modules import load_kernels
 from neurosim.backends.cuda.networks import SmallNetworks
 from neurosim.backends.cuda.pace import Pace, has_limit
+from neurosim.backends.cuda.resident_launches import ResidentLaunches, layout_for
 from neurosim.backends.cuda.stages.kinds import reads_lists, works_on_maps
 from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
@@ -95,6 +96,7 @@ class CudaBackend(Backend):
         self._reads_lists: bool | None = None
         self._batch = 0
         self._rows: list[tuple[Rows, DeviceRows]] = []
+        self._resident: tuple[Table, ResidentLaunches | None] | None = None
         self._single: SmallNetworks | None = None
         self._single_rows: Rows | None = None
 
@@ -170,14 +172,20 @@ class CudaBackend(Backend):
         if self._modules:
             return
         with self.compiling():
-            for kind, tiles in self._sizes.tiles_for(self.strategy).items():
-                self._modules[kind] = load_kernels(self.network, self.training, tiles, kind)
+            for kind in self._sizes.tiles_for(self.strategy):
+                self._load(kind)
             if self.training.shuffle and self.strategy is not Strategy.SINGLE_BLOCK:
                 masks.shuffle(np.uint64(0), np.zeros(0, np.int64))
 
     def _module(self, kind: str) -> ModuleType:
         self.prepare()
+        if kind not in self._modules:
+            with self.compiling():
+                self._load(kind)
         return self._modules[kind]
+
+    def _load(self, kind: str) -> None:
+        self._modules[kind] = load_kernels(self.network, self.training, getattr(self._sizes, kind), kind)
 
     def _phases(
         self, capacity: int, rows: Rows, *, begin_with_shift: bool = False, training: bool = False
@@ -320,7 +328,7 @@ class CudaBackend(Backend):
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, epoch), np.uint64))
         constants = self._constants(course.settings(epoch).some(first, last))
         measures = self._memory.empty((rows.count, 2), np.float32)
-        train = self._train_persistent if self.strategy is Strategy.PERSISTENT else self._train_separate
+        train = self._train_separate if self.strategy is Strategy.SEPARATE else self._train_persistent
         train(rows, data, batch, (begin, end), keys, constants, measures)
         self.steps_done += last - first
         return self._totals(rows, self._memory.download(measures)[begin:end])
@@ -351,18 +359,48 @@ class CudaBackend(Backend):
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
     ) -> None:
         """An epoch, or a range of its rows, in one launch, or in as few as the GPU's driver allows."""
-        module, tiles = self._module("persistent"), self._sizes.persistent
-        phases = self._phases(batch, rows, begin_with_shift=self._begins_with_shift(rows), training=True)
-        memory = self._memory
+        shifted = self._begins_with_shift(rows)
+        phases = self._phases(batch, rows, begin_with_shift=shifted, training=True)
         begin, end = span
         for first, last in self._pace.parts(-(-(end - begin) // batch)):
-            rows_of_launch = (begin + first * batch, min(begin + last * batch, end))
-            arguments = (phases.program, phases.stages, phases.loss, batch, *rows_of_launch, *data.arrays)
-            arguments += (phases.numbers, memory.weights, memory.state, memory.gradient, phases.work, keys)
-            arguments += (constants[first:last], measures, memory.upload(np.zeros(1, np.uint32)))
-            with self.compiling():
-                blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
-            call_cooperative(module.train_epoch, blocks, tiles.threads, *arguments)
+            part = (begin + first * batch, min(begin + last * batch, end))
+            others = (keys, constants[first:last], measures, self._memory.upload(np.zeros(1, np.uint32)))
+            if self.strategy is not Strategy.RESIDENT or not self._launch_resident(
+                phases, data, batch, part, shifted, others
+            ):
+                self._launch_persistent(phases, data, batch, part, others)
+
+    def _launch_resident(
+        self, phases: PhaseLaunches, data: DeviceRows, batch: int, span: tuple[int, int], shifted: bool, others: Any
+    ) -> bool:
+        """Train a range of rows in one launch of blocks that own units; False if the GPU has no room for that."""
+        if self._resident is None or self._resident[0] is not phases.table:
+            layout = layout_for(phases.table, self.training, self._sizes)
+            given = (self.network, self.training, phases.table)
+            made = None if layout is None else ResidentLaunches(*given, layout, self._memory, self.compiling)
+            self._resident = phases.table, made
+        launches = self._resident[1]
+        if launches is None:
+            return False
+        kernel, threads = launches.kernel, launches.tiles.threads
+        arguments = launches.arguments(data, batch, span, shifted, *others)
+        with self.compiling():
+            room = cooperative_blocks(kernel, threads, *arguments)
+        if launches.blocks > room:
+            return False
+        call_cooperative(kernel, launches.blocks, threads, *arguments)
+        return True
+
+    def _launch_persistent(
+        self, phases: PhaseLaunches, data: DeviceRows, batch: int, span: tuple[int, int], others: Any
+    ) -> None:
+        """Train a range of rows in one launch."""
+        kernel, threads, memory = self._module("persistent").train_epoch, self._sizes.persistent.threads, self._memory
+        arguments = (phases.program, phases.stages, phases.loss, batch, *span, *data.arrays, phases.numbers)
+        arguments += (memory.weights, memory.state, memory.gradient, phases.work, *others)
+        with self.compiling():
+            blocks = cooperative_blocks(kernel, threads, *arguments)
+        call_cooperative(kernel, blocks, threads, *arguments)
 
     def _train_separate(
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any

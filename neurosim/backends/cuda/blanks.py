@@ -8,6 +8,8 @@ formula is right in the middle of them.
 
 # mypy: disable-error-code="no-untyped-def"
 
+from typing import Any
+
 import numpy as np
 
 # Tiles. A block of threads computes ROWS x COLUMNS numbers of a product at a time, DEPTH terms at a time; each of its
@@ -36,6 +38,14 @@ def wait():
 
 def run_step(net, data, loss, rows, first, learner, step, measures):
     """All phases of a step of a small network, each followed by `wait`."""
+
+
+# Of `kernels.resident`: how a network is divided among blocks (see `neurosim.backends.cuda.resident`).
+BLOCKS = MOST_OWN = MOST_SUMS = OWN_SLOTS = PIECES = WIDE = FROM_LOGITS = MEETINGS = 0
+OWN_NUMBERS = KEPT_NUMBERS = POOL_NUMBERS = OUTGOING_NUMBERS = LAST_NUMBERS = 0
+# The table of stages, and for each where it is; the table of the loss.
+STAGES: tuple[Any, ...] = ()
+LOSS: tuple[int, ...] = ()
 
 
 def activate(which, z, numbers, at, net, s, unit):
@@ -142,3 +152,15 @@ def call_direction(weights, state, gradient, work, k, values, spread, size, cons
 
 def call_update(weights, state, gradient, work, k, values, spread, size, constants, step, first):
     """The update of parameter `k`; likewise."""
+
+
+def run_resident_step(net, near, data, rows, first, coming, learner, measures, ahead, counter, met):
+    """A step of `kernels.resident`, layer by layer."""
+
+
+def take_along(net, near):
+    """All that a block owns, from the GPU's memory into its own."""
+
+
+def bring_home(net, near):
+    """And back."""

@@ -111,6 +111,16 @@ def prepare(kernel: Any, *arguments: Any) -> Any:
         return kernel.compile(types)
 
 
+def processors() -> int:
+    """Multiprocessors of the GPU; 1 in the simulator."""
+    return 1 if simulated() else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
+
+
+def copies_asynchronously() -> bool:
+    """Whether the GPU has instructions for copies into shared memory that go on meanwhile, as the simulator does."""
+    return simulated() or tuple(cuda.get_current_device().compute_capability) >= (8, 0)
+
+
 def cooperative_blocks(kernel: Any, threads: int, *arguments: Any) -> int:
     """The number of blocks of a kernel with barriers across the grid that fit on the GPU at once."""
     compiled = prepare(kernel, *arguments)

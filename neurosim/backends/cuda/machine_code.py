@@ -80,6 +80,12 @@ def product_loops(text: str, kernel: str, together: int, terms: int) -> list[Loo
     return [_product_loop(code, outer, loops, terms) for outer in sorted(found)]
 
 
+def count(text: str, kernel: str, name: str) -> int:
+    """How many instructions of a kernel have a name that begins so."""
+    code, _ = _loops(_section(text, kernel))
+    return _count(code, name)
+
+
 def _product_loop(code: Sequence[str], outer: tuple[int, int], loops: Sequence[tuple[int, int]], terms: int) -> Loop:
     """`outer`, with the loop in it over the terms of a pair of tiles, if that is not unrolled, as often as it runs."""
     body = code[slice(*outer)]

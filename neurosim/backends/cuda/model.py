@@ -5,7 +5,8 @@ Nothing here is measured on a GPU. The instructions for each multiply-add follow
 GPUs. For each phase the block with the most work counts: its instructions as fast as the multiprocessor can start them,
 and its trips to memory, which the kernels do not overlap with anything, one after the other; or, if that takes longer,
 all that is read, as fast as the cache gives it. A prediction that misses by far shows that something is not as
-it was thought to be. Small networks are different, and have a model of their own: see `small_model`.
+it was thought to be. Small networks are different, and have a model of their own (`small_model`); so do those whose
+units are divided among blocks (`resident_model`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from neurosim.backends.cuda.fields import Field, Kind, Phase
 from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.probes import DeviceFacts
+from neurosim.backends.cuda.resident import lay_out, tiles_of
+from neurosim.backends.cuda.resident_model import ResidentStep, barrier_seconds
 from neurosim.backends.cuda.small_model import TeamStep
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
 from neurosim.backends.cuda.table import Table
@@ -39,8 +42,8 @@ TRIPS_OF_TILES, TRIPS_OF_NUMBER, TRIPS_OF_PHASE = 2, 2, 6
 STARTS, CACHE_BYTES = 4, 32
 # Blocks of each kind of kernel that are on a multiprocessor at once: as many as have enough registers.
 RESIDENT = {Strategy.PERSISTENT: 2, Strategy.SEPARATE: 2}
-# Seconds of a barrier of the whole grid, and of a launch in a graph, where they are not measured.
-BARRIER, NODE = 1.5e-6, 1.5e-6
+# Seconds of a launch in a graph, where they are not measured.
+NODE = 1.5e-6
 _WARP = 32
 
 
@@ -84,12 +87,12 @@ def predict(
     facts: DeviceFacts,
     *,
     networks: int = 1,
-    barrier: float = BARRIER,
+    barrier: float | None = None,
     given_sizes: Sizes | None = None,
 ) -> Prediction:
     """A step of this training on a GPU; of so many small networks side by side.
 
-    `barrier` is the time of a barrier of the whole grid.
+    `barrier` is the time of a barrier of the whole grid, where it has been measured.
     """
     strategy, given = choose_strategy(network), given_sizes or sizes()
     batch = min(training.batch_size, max(rows.count, 1))
@@ -99,12 +102,32 @@ def predict(
         team = team_for(network, training, batch, rows.count, judge, given.single_block, given.terms)
         step = TeamStep(team, networks, rows.count, facts)
         return Prediction(_by_name(Part(*part) for part in step.parts()), steps * step.waves)
-    tiles: Tiles = getattr(given, strategy.value)
     table = build_table(network, batch, activations_of(network), judge=judge, training=training, terms=given.terms)
+    if strategy is Strategy.RESIDENT:
+        found = _resident(table, training, given, facts, barrier)
+        if found is not None:
+            return Prediction(found, steps)
+        strategy = Strategy.PERSISTENT
+    tiles: Tiles = getattr(given, strategy.value)
     resident = RESIDENT[strategy]
-    wait = barrier if strategy is Strategy.PERSISTENT else NODE
+    meet = barrier_seconds(facts, facts.processors * resident) if barrier is None else barrier
+    wait = meet if strategy is Strategy.PERSISTENT else NODE
     one = _Step(table, tiles, batch, facts, facts.processors * resident, resident, wait)
     return Prediction(one.parts(), steps)
+
+
+def _resident(
+    table: Table, training: Training, given: Sizes, facts: DeviceFacts, barrier: float | None
+) -> list[Part] | None:
+    """A step of blocks that own units; None if the network cannot be divided so on this GPU."""
+    blocks = given.resident_blocks or facts.processors
+    tiles = tiles_of(table.capacity, given.resident_threads, given.resident_rows)
+    layout = None if tiles is None else lay_out(table, tiles, len(training.slots), blocks)
+    if layout is None or facts.capability < (8, 0):
+        return None
+    wait = barrier_seconds(facts, blocks) if barrier is None else barrier
+    step = ResidentStep(layout, table, table.capacity, facts, wait)
+    return _by_name(Part(*times) for times in step.parts())
 
 
 def _by_name(parts: Iterable[Part]) -> list[Part]:

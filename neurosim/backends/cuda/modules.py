@@ -17,9 +17,17 @@ NO_TILES = Tiles(1, 1, 1, 1, 1)
 
 
 def load_kernels(
-    network: Network, training: Training, tiles: Tiles, kernels: str, team: Team | None = None
+    network: Network,
+    training: Training,
+    tiles: Tiles,
+    kernels: str,
+    team: Team | None = None,
+    *,
+    own_text: str = "",
 ) -> ModuleType:
     """The module of one kind of kernels for a network; those of ``single_block`` are for a team.
+
+    `own_text` is what those of ``resident`` need to know of it (see `neurosim.backends.cuda.resident`).
 
     Raises
     ------
@@ -33,6 +41,7 @@ def load_kernels(
         kernels,
         looks_at_arrays=training.looks_at_arrays,
         averages=training.average is not None,
+        own_text=own_text,
         # As the CPU engine does, but not where it trains small networks.
         flushing=kernels == "separate" or not is_small(network, training),
         team=None if team is None else (team.threads, team.text()),

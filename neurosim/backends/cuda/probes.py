@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backends.cuda.device import call, call_cooperative, cooperative_blocks
+from neurosim.backends.cuda.device import call, call_cooperative, cooperative_blocks, processors
 from neurosim.backends.cuda.grid_barrier import wait_for_blocks
 from neurosim.backends.cuda.target import Capability, cuda, find_device, jit, simulated
 
@@ -123,11 +123,11 @@ def _meet(times, counter):  # type: ignore[no-untyped-def]
 
 
 def barriers(times: int) -> tuple[int, Callable[[], None]]:
-    """The number of blocks that fit on the GPU at once, and a launch in which they meet this many times."""
+    """The number of multiprocessors, and a launch in which a block on each of them meets the others this many times."""
     threads = 2 if simulated() else BARRIER_THREADS
     none = np.zeros(1, np.uint32)
     counter = cuda.to_device(none)
-    blocks = cooperative_blocks(_meet, threads, times, counter)
+    blocks = min(cooperative_blocks(_meet, threads, times, counter), processors())
 
     def launch() -> None:
         counter.copy_to_device(none)

@@ -7,7 +7,7 @@ from enum import Enum
 
 from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles
-from neurosim.backends.cuda.stages.kinds import is_wide, works_on_maps
+from neurosim.backends.cuda.stages.kinds import is_stack, is_wide, works_on_maps
 from neurosim.backends.cuda.target import simulated
 from neurosim.backends.cuda.teams import Teams
 from neurosim.network.network import Network
@@ -17,9 +17,10 @@ SMALL_NETWORK = 4096
 
 
 class Strategy(Enum):
-    """The three ways to train; see `neurosim.backends.cuda.kernels`."""
+    """The four ways to train; see `neurosim.backends.cuda.kernels`."""
 
     SINGLE_BLOCK = "single_block"
+    RESIDENT = "resident"
     PERSISTENT = "persistent"
     SEPARATE = "separate"
 
@@ -31,7 +32,9 @@ def choose_strategy(network: Network) -> Strategy:
     """
     if network.size <= SMALL_NETWORK and not works_on_maps(network):
         return Strategy.SINGLE_BLOCK
-    return Strategy.SEPARATE if is_wide(network) else Strategy.PERSISTENT
+    if is_wide(network):
+        return Strategy.SEPARATE
+    return Strategy.RESIDENT if is_stack(network) else Strategy.PERSISTENT
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Sizes:
         How small networks are divided among threads.
     persistent, separate : Tiles
         Tiles of each other kind of kernels.
+    resident_threads, resident_rows : int
+        Of kernels whose blocks own units: threads of a block, and the least number of rows next to each other.
+    resident_blocks : int or None
+        How many blocks own units; as many as the GPU has multiprocessors when left out.
     evaluation_rows, evaluation_numbers : int
         Greatest number of rows evaluated at a time, and of numbers in the work space for them.
     most_blocks : int
@@ -59,6 +66,9 @@ class Sizes:
     evaluation_numbers: int
     most_blocks: int
     terms: Terms
+    resident_threads: int = 256
+    resident_rows: int = 32
+    resident_blocks: int | None = None
 
     def tiles_for(self, strategy: Strategy) -> dict[str, Tiles]:
         """The kinds of kernels with tiles that a strategy needs, with these; evaluation needs ``separate``."""
@@ -90,6 +100,8 @@ IN_SIMULATOR = Sizes(
     evaluation_numbers=2**28,
     most_blocks=2,
     terms=Terms(channel=5, norm=3),
+    resident_threads=8,
+    resident_rows=4,
 )
 
 

@@ -247,6 +247,11 @@ def scalar(function: Callable[..., Any]) -> Any:
 inner = scalar
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """`inner`, for functions that become part of whoever calls them: what is constant there is constant in them."""
+    return function if simulated() else cuda.jit(device=True, forceinline=True)(function)
+
+
 @scalar
 def larger(x, y):  # type: ignore[no-untyped-def]
     """``max(x, y)`` as Python and the CPU engine have it, for NaN too."""

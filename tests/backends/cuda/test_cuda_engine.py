@@ -135,7 +135,8 @@ def test_members_may_have_rows_of_their_own():
 
 def test_the_way_is_chosen_by_size():
     assert choose_strategy(support.network(2, [Dense(8), Dense(1)])) is Strategy.SINGLE_BLOCK
-    assert choose_strategy(support.network(784, [Dense(256), Dense(10)])) is Strategy.PERSISTENT
+    assert choose_strategy(support.network(784, [Dense(256), Dense(10)])) is Strategy.RESIDENT
+    assert choose_strategy(support.network(784, [Dense(10)])) is Strategy.PERSISTENT
     assert choose_strategy(support.network(784, [Dense(4096), Dense(10)])) is Strategy.SEPARATE
 
 

@@ -203,6 +203,11 @@ uintptr_t check_atomic(uintptr_t address, uint32_t bytes, uint32_t site) {
     return checked;
 }
 
+void forget_written(uintptr_t address, uint32_t bytes) {
+    for (uintptr_t word = address; word < address + bytes; word += 4)
+        if (Cell* cell = shared_window.holds(word) ? shared_cell(word) : nullptr) cell->written = 0;
+}
+
 void fence() {
     ++counts.fences;
     Thread& thread = *current.thread;

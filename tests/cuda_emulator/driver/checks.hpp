@@ -11,6 +11,8 @@ uintptr_t check_read(uintptr_t address, uint32_t bytes, uint32_t site);
 uintptr_t check_write(uintptr_t address, uint32_t bytes, uint32_t site);
 // An atomic operation on a word or two; other threads may go first.
 uintptr_t check_atomic(uintptr_t address, uint32_t bytes, uint32_t site);
+// What is in shared memory may no longer be read: something else is on its way there.
+void forget_written(uintptr_t address, uint32_t bytes);
 // A memory fence of the device.
 void fence();
 // A local array of the running thread.

@@ -61,6 +61,11 @@ struct Device {
 
 extern Device device;
 
+// A copy into shared memory that goes on while its thread does something else.
+struct Copy {
+    uintptr_t target, source;
+};
+
 struct Thread {
     enum State { READY, AT_BARRIER, AT_WARP_BARRIER, AT_GRID_BARRIER, ENDED };
     Fibre fibre;
@@ -71,6 +76,7 @@ struct Thread {
     Clock observed;     // what atomics have shown, of use after a fence
     Clock acquired;     // what a fence made of that
     Clock released;     // what the last fence lets others know
+    std::vector<std::vector<Copy>> copies{1};  // groups of them that have not been waited for; the last one is open
 };
 
 struct Block {

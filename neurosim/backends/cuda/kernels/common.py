@@ -92,12 +92,18 @@ def mask(net, s, row, unit):
     drop = stages[s, DROP]
     if drop < 0 or keys.shape[0] == 0:
         return ONE
-    word = mix64(keys[drop] + np.uint64(row + 1) * GOLDEN)
+    return mask_of(keys[drop], stages[s, DROP_BELOW], numbers[stages[s, DROP_SCALE]], row, unit)
+
+
+@inner
+def mask_of(key, below, scale, row, unit):
+    """`mask` for a dropout layer with this key: 0, or `scale`."""
+    word = mix64(key + np.uint64(row + 1) * GOLDEN)
     bits = np.uint32(np.uint32(unit) + np.uint32(word >> S32))
     bits = np.uint32((bits ^ (bits >> S16)) * HASH1)
     bits = np.uint32((bits ^ (bits >> S15) ^ np.uint32(word)) * HASH2)
     bits = np.uint32(bits ^ (bits >> S16))
-    return numbers[stages[s, DROP_SCALE]] if bits >= np.uint32(stages[s, DROP_BELOW]) else ZERO
+    return scale if bits >= np.uint32(below) else ZERO
 
 
 # Where numbers are stored
@@ -330,14 +336,19 @@ def with_penalty(net, s, k, g):
     stages, numbers, weights, _, _ = net
     at = stages[s, PENALTY]
     if at >= 0:
-        w = weights[k]
-        l1 = numbers[at]
-        if w < ZERO:
-            l1 = -l1
-        elif w == ZERO:
-            l1 = ZERO
-        g += l1 + numbers[at + 1] * w
+        g = penalized(g, weights[k], numbers, at)
     return g
+
+
+@inner
+def penalized(g, w, numbers, at):
+    """The gradient of a weight, with that of its penalty, whose l1 and l2 are ``numbers[at]`` and the one after it."""
+    l1 = numbers[at]
+    if w < ZERO:
+        l1 = -l1
+    elif w == ZERO:
+        l1 = ZERO
+    return g + (l1 + numbers[at + 1] * w)
 
 
 @inner

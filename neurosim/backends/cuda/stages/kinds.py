@@ -82,6 +82,13 @@ def reads_lists(network: Network, stages: NDArray[np.int32]) -> bool:
     )
 
 
+def is_stack(network: Network) -> bool:
+    """Whether there are at least two dense layers, and nothing else but dropout between them."""
+    dense = [layer for layer in network.parts if isinstance(layer, layers.Dense)]
+    others = (layers.Dense, layers.Dropout, layers.Flatten)
+    return len(dense) > 1 and all(isinstance(layer, others) for layer in network.parts)
+
+
 def is_wide(network: Network) -> bool:
     """Whether a layer is wide enough to be worth separate launches."""
     widths = ((layer.width, KINDS[type(layer)].wide) for layer in network.weighted if type(layer) in KINDS)
