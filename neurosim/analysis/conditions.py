@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # what asks for a reason need not load a simulator
 DIAGRAM_UNITS, DIAGRAM_LAYERS, DIAGRAM_WEIGHTS = 16, 6, 150
 # With more hidden units, inputs or classes, a plane shows too little of the hidden space to be drawn unasked.
 HIDDEN_UNITS, HIDDEN_INPUTS, HIDDEN_CLASSES = 16, 4, 4
+# Side by side, curves of more targets than this are too narrow to be read.
+MOST_CURVES = 4
 # It takes three points to span the plane of a path.
 PATH = 3
 _BATCH_NORMALIZATION = "with batch normalization, a unit's answer depends on the other rows of the batch"
@@ -90,9 +92,10 @@ def no_plane(simulator: Simulator) -> str:
 
 def no_curve(simulator: Simulator) -> str:
     """Why there is no curve over one input."""
-    if shows_curve(simulator):
+    one = simulator.network.inputs == 1 and not simulator.data.classes
+    if one and simulator.network.answers <= MOST_CURVES:
         return ""
-    return f"{_inputs_and_outputs(simulator)}; a curve is drawn for one input and one output value"
+    return f"{_inputs_and_outputs(simulator)}; curves are drawn for one input and up to {MOST_CURVES} output values"
 
 
 def no_surface(simulator: Simulator) -> str:

@@ -55,8 +55,8 @@ class InputMap:
         Names of the classes; empty for regression.
     threshold : float
         Above it a single output means class 1.
-    answer : str
-        Name of the value that the network predicts.
+    answers : tuple of str
+        Names of the values that the network predicts.
     sides : float64 (1 or classes,) + shape of the grid, or None
         How far each place is from another answer; boundaries are where a number crosses 0. None for regression.
     """
@@ -67,8 +67,13 @@ class InputMap:
     labels: tuple[str, ...]
     classes: tuple[str, ...] = ()
     threshold: float = field(default=0.5)
-    answer: str = "output"
+    answers: tuple[str, ...] = ("output",)
     sides: NDArray[np.float64] | None = None
+
+    @property
+    def answer(self) -> str:
+        """Name of the value that the network predicts, or of the first one."""
+        return self.answers[0]
 
 
 def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
@@ -79,11 +84,21 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     """
     # What draws these numbers need not load what computes them.
     from neurosim.analysis.conditions import shows_inputs
+
+    return _map(simulator, size) if shows_inputs(simulator) else None
+
+
+def curve_map(simulator: Simulator) -> InputMap | None:
+    """The map of a network with one input and values to predict, of which there may be several; or None."""
+    from neurosim.analysis.conditions import no_curve
+
+    return None if no_curve(simulator) else _map(simulator)
+
+
+def _map(simulator: Simulator, size: int | None = None) -> InputMap:
     from neurosim.analysis.sides import outputs_and_sides
 
     network, data = simulator.network, simulator.data
-    if not shows_inputs(simulator):
-        return None
     points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
     size = min(size or GRID, max(int(math.sqrt(ANSWERS / max(network.outputs, 1))), FEWEST))
@@ -102,9 +117,13 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
         input_names(simulator),
         data.class_labels,
         network.loss.record.threshold,
-        data.target_labels[0] if data.target_labels and not data.classes else "output",
+        ("output",) if data.classes else data.target_labels or _numbered(network.answers),
         away,
     )
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return ("output",) if count == 1 else tuple(f"output {k + 1}" for k in range(count))
 
 
 def input_names(simulator: Simulator) -> tuple[str, ...]:

@@ -199,26 +199,30 @@ def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *,
 
 
 def fitted_curve(shown: InputMap, title: str) -> Figure:
-    """The learned function of one input, with the data."""
-    made, (axes,) = figure(6.4, 4.5, 1, title, below=0.3)
-    draw_fit(axes, shown)
-    axes.set_xlabel(shown.labels[0])
-    axes.set_ylabel(shown.answer)
-    legend_below(made, *axes.get_legend_handles_labels())
+    """The learned function of one input, with the data; of several targets each in a panel of its own."""
+    count = len(shown.outputs)
+    made, panels = figure(6.4 if count == 1 else 4.0 * count, 4.5, count, title, below=0.3)
+    for target, axes in enumerate(panels):
+        draw_fit(axes, shown, target)
+        axes.set_xlabel(shown.labels[0])
+        axes.set_ylabel(shown.answers[target])
+    legend_below(made, *panels[0].get_legend_handles_labels())
     return made
 
 
-def draw_fit(axes: Axes, shown: InputMap) -> None:
-    """The learned function and the data."""
+def draw_fit(axes: Axes, shown: InputMap, target: int = 0) -> None:
+    """The learned function, that of one of the targets, and the data."""
     train = shown.points["train"]
-    axes.scatter(train.inputs[:, 0], train.targets[:, 0], s=14, color=COLORS[0], alpha=0.7, label="train", linewidths=0)
+    axes.scatter(
+        train.inputs[:, 0], train.targets[:, target], s=14, color=COLORS[0], alpha=0.7, label="train", linewidths=0
+    )
     if "test" in shown.points:
         test = shown.points["test"]
         axes.scatter(
-            test.inputs[:, 0], test.targets[:, 0], s=18, marker="^", color=COLORS[4], label="test", linewidths=0
+            test.inputs[:, 0], test.targets[:, target], s=18, marker="^", color=COLORS[4], label="test", linewidths=0
         )
-    axes.plot(shown.axes[0], shown.outputs[0], color=COLORS[1], linewidth=2.0, label="network")
-    if float(np.abs(train.targets).max()) >= MANY_DIGITS:
+    axes.plot(shown.axes[0], shown.outputs[target], color=COLORS[1], linewidth=2.0, label="network")
+    if float(np.abs(train.targets[:, target]).max()) >= MANY_DIGITS:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value / 1000:,g}k" if value else "0"))
     # The range that the network has seen; outside, it only guesses.
     axes.axvspan(float(train.inputs.min()), float(train.inputs.max()), color=COLORS[0], alpha=0.05, linewidth=0)

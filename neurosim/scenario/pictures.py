@@ -83,7 +83,7 @@ PICTURES = {
         Picture(
             "fitted_curve",
             "the learned function of one input, with the data",
-            "inputs.input_map",
+            "inputs.curve_map",
             "inputs.fitted_curve",
             missing="no_curve",
             usual="always",

@@ -133,6 +133,20 @@ def test_classes_in_two_columns_of_an_array_are_refused():
         table_of((X, np.c_[COLUMNS["big"], COLUMNS["wide"]]), task="classification")
 
 
+def test_curves_of_several_targets_are_drawn_side_by_side():
+    one = trained(**{"data.features": ["u"]})
+    figure = neurosim.plot(one, "fitted_curve")
+    panels = figure.axes
+    assert [axes.get_ylabel() for axes in panels] == ["total", "product"]
+    for target, axes in enumerate(panels):
+        # The line and the points of the training rows, in the units of the file.
+        x, y = axes.lines[0].get_data()
+        np.testing.assert_allclose(y, one.predict(np.asarray(x)[:, None])[:, target], rtol=1e-4, atol=1e-4)
+        points = np.asarray(axes.collections[0].get_offsets())
+        rows = one.simulator.data.train.rows
+        np.testing.assert_allclose(points[:, 1], [TOTAL, PRODUCT][target][rows], rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.ci
 def test_commands_read_such_a_run_and_its_pictures_are_drawn_or_refused(capsys):
     record = {"record.quantities": ["parameters"]}

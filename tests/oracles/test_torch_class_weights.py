@@ -173,6 +173,21 @@ def test_balanced_weights_and_ignored_rows_are_those_of_pytorch(backend_name):
         assert support.error(ours, theirs.detach().numpy()) < most
 
 
+def test_balanced_weights_count_rows_as_much_as_they_weigh():
+    classes = np.array([0, 0, 0, 1])
+    table = neurosim.Table(X[:4], classes, ("a", "b"), weights=np.array([1.0, 1.0, 1.0, 2.0]))
+    layers = [{"kind": "dense", "units": 2, "activation": "softmax"}]
+    scenario = neurosim.scenario(
+        network={"loss": "categorical_cross_entropy", "class_weights": "balanced", "layers": layers},
+        optimizer={"name": "sgd"},
+        training={"epochs": 1},
+    )
+    simulator = run(scenario, data=table, backend="reference").simulator
+    assert simulator.network.class_weights == pytest.approx((5 / 6, 5 / 4))
+    both = np.array(simulator.network.class_weights)[classes] * simulator.split_rows("train").weights
+    assert both.mean() == pytest.approx(1.0)
+
+
 def test_weights_by_name_are_those_in_order(tmp_path):
     changes = {"training.epochs": 2, "expect": {}}
     named = run(load_scenario("iris", overrides={**changes, "network.class_weights": {"virginica": 2.5}}))
