@@ -1,7 +1,8 @@
 """Logs: observers that write each epoch into the run's folder, for other programs; without a folder they write nothing.
 
 Each file is begun anew, with all epochs so far, where a run begins or resumes: so no epoch is in it twice, whatever a
-run that was killed has left there. Nothing is kept between calls, and no file stays open.
+run that was killed has left there. So it is where a run is left, since one that diverges forgets its last epochs.
+Nothing is kept between calls, and no file stays open.
 """
 
 import csv
@@ -111,6 +112,7 @@ def neurosim_observers():
             "csv",
             started=csv_started,
             epoch=csv_epoch,
+            left=csv_started,
             log=True,
             source="a log: the epochs as a table, log.csv in the run's folder",
         ),
@@ -118,6 +120,7 @@ def neurosim_observers():
             "tensorboard",
             started=tensorboard_started,
             epoch=tensorboard_epoch,
+            left=tensorboard_started,
             log=True,
             source="a log: the epochs as an event file in the run's folder, for TensorBoard",
         ),

@@ -11,7 +11,7 @@ from tensorboardX.proto import event_pb2
 from tensorboardX.record_writer import masked_crc32c
 
 import neurosim
-from neurosim import load_scenario, run, study
+from neurosim import Progress, load_scenario, run, study
 from neurosim.builtins.event_files import scalars
 from neurosim.cli.application import execute
 from neurosim.errors import DataError, UsageError
@@ -105,6 +105,22 @@ def test_a_run_that_resumes_has_no_epoch_twice(tmp_path):
     run(folder / "scenario.toml", resume=folder)
     assert len(records_of(folder)) == 4
     assert_logged(folder)
+
+
+def test_a_run_that_is_left_forgets_epochs_that_were_void(tmp_path, registry):
+    """As one does that has gone on for some epochs with numbers that are not finite."""
+    records = [{"epoch": epoch, "train_loss": 1.0 / epoch, "lr": 0.1, "seconds": 0.01} for epoch in range(1, 5)]
+
+    def after(count):
+        return Progress(records[:count], epochs=9, step=count, folder=tmp_path)
+
+    for log in map(registry.observers.get, LOGS):
+        log.started(after(0))
+        for count in range(1, 5):
+            log.epoch(after(count))
+        log.left(after(2))
+    assert [row["epoch"] for row in table_of(tmp_path)] == ["1", "2"]
+    assert [event.step for event in events_of(tmp_path)][2:] == [1, 2]
 
 
 def test_a_log_may_come_with_the_resume(tmp_path):
