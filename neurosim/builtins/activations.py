@@ -100,7 +100,7 @@ def gelu_derivative(z, a):
     return 0.5 * (1.0 + math.erf(z / math.sqrt(2.0))) + z * density
 
 
-# Of the tangent that comes near to the error function.
+# Of the hyperbolic tangent that approximates the error function.
 GELU_SLOPE, GELU_CUBE = math.sqrt(2.0 / math.pi), 0.044715
 
 
@@ -219,7 +219,7 @@ def neurosim_activations():
             gelu_tanh,
             gelu_tanh_derivative,
             usual_init="he_uniform",
-            source="arXiv:1606.08415, section 2: the error function by a tangent",
+            source="arXiv:1606.08415, section 2: an approximation with tanh",
         ),
         Activation(
             "swish",
