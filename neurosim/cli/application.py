@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # ``neurosim --help`` loads none of the modules.
 COMMANDS = {
     "run": "Train a scenario and show the results.",
+    "play": "Train a scenario in the browser, on a page where everything can be changed.",
     "copy": "Copy a shipped scenario to a file that you can edit.",
     "explain": "Work through one training step with all its numbers, or turn it into homework.",
     "plot": "Draw pictures or films of a finished run, or of activations.",

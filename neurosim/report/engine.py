@@ -8,7 +8,7 @@ from importlib.resources import files
 from neurosim.formulas.javascript import Script
 
 # In the order of their dependencies.
-MODULES = ("random", "initial", "layers", "network", "updating", "trainer")
+MODULES = ("random", "initial", "layers", "network", "updating", "trainer", "datasets", "history")
 
 
 def engine(script: Script) -> str:
@@ -16,10 +16,15 @@ def engine(script: Script) -> str:
 
     It is one function, so that a page can have it and give its text to a worker.
     """
-    parts = [_asset("lacking.js"), script.source, *(_asset(f"play/{name}.js") for name in MODULES)]
-    return "function engine() {\n" + "\n".join(parts) + "\nreturn { Rows, Trainer, Network };\n}\n"
+    parts = [asset("lacking.js"), script.source, *(asset(f"play/{name}.js") for name in MODULES)]
+    return (
+        "function engine() {\n"
+        + "\n".join(parts)
+        + "\nreturn { Rows, Trainer, Network, History, makeTable, splitsOf, choice, doubles };\n}\n"
+    )
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file in ``assets``."""
     return files("neurosim.report").joinpath("assets", *name.split("/")).read_text(encoding="utf-8")

@@ -10,12 +10,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from neurosim.formulas.javascript import Script
 from neurosim.markup import escape
+from neurosim.report.engine import asset
 from neurosim.report.sections import contents
 
 # In the order of their dependencies.
@@ -58,10 +57,10 @@ def page(
     figures : str
         HTML below the title.
     """
-    style = _asset("page.css")
+    style = asset("page.css")
     code = _code(script)
     policy = (
-        f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(style)}'; img-src data:; "
+        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     # Nothing in the data can close the element that holds them.
@@ -94,14 +93,10 @@ def page(
 
 
 def _code(script: Script) -> str:
-    parts = [_asset(f"{name}.js") for name in SCRIPTS]
+    parts = [asset(f"{name}.js") for name in SCRIPTS]
     return '"use strict";\n(() => {\n' + "\n".join([*parts[:-1], script.source, parts[-1]]) + "})();\n"
 
 
-@cache
-def _asset(name: str) -> str:
-    return files("neurosim.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
+def hashed(text: str) -> str:
+    """What a policy calls a script or a style by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -25,6 +25,8 @@ INITIALIZERS = (
     "zeros", "constant", "normal", "uniform", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal",
     "lecun_normal", "torch_linear",
 )  # fmt: skip
+# So are the data sets that the page makes by itself.
+DATASETS = ("and", "or", "nand", "xor", "blobs", "circles", "moons", "spirals", "sine")
 
 
 def catalog(registry: Registry, script: Script, losses: Mapping[str, Loss] | None = None) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def catalog(registry: Registry, script: Script, losses: Mapping[str, Loss] | Non
         "optimizers": _written(registry.optimizers, script, _optimizer),
         "schedules": _written(registry.schedules, script, _schedule),
         "initializers": {name: {"params": _params(registry.initializers.get(name))} for name in INITIALIZERS},
+        "datasets": {name: dict(registry.datasets.get(name).options) for name in DATASETS},
         "orthogonal": {"factors": list(SCHULZ), "steps": SCHULZ_STEPS, "epsilon": SCHULZ_EPSILON},
     }
 

@@ -150,7 +150,7 @@ def test_bash_gets_what_stands_behind_its_cut(place):
     done = subprocess.run(
         ["bash", "--norc", "-c", script], capture_output=True, text=True, check=True, env=neurosim_command(place)
     )
-    assert done.stdout.splitlines() == ["plot plugins", "adafactor adagrad adam adamw", "training.epochs="]
+    assert done.stdout.splitlines() == ["play plot plugins", "adafactor adagrad adam adamw", "training.epochs="]
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,21 @@ TRAIN = """
 }
 """
 
+MAKE = """
+([section, catalog, outputs, targets]) => {
+  const { makeTable, splitsOf } = engine();
+  const { splits } = splitsOf(makeTable(section, catalog), section, { outputs, targets });
+  const listed = ({ x, values, ...rest }) => ({ ...rest, x: [...x], values: values && [...values] });
+  return Object.fromEntries(Object.entries(splits).map(([name, split]) => [name, listed(split)]));
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def trained(browser):
     """Trains a scenario in the browser and on the reference backend; gives the problem, the page's numbers and it."""
     script = Script()
-    catalog(REGISTRY, script)
+    known_at_first = catalog(REGISTRY, script)
     context = browser.new_context()
     page = context.new_page()
     page.add_script_tag(content=engine(script))
@@ -62,6 +71,7 @@ def trained(browser):
             done, epoch = done + last, epoch + 1
         return found, backend, rows
 
+    train.page, train.known = page, known_at_first
     yield train
     context.close()
 
@@ -185,3 +195,36 @@ def test_schedules(trained, name):
     own = {"reduce_on_plateau": {"patience": 0.0, "threshold": 0.01}, "milestones": {"at": [3.0, 25.0]}}
     chosen = {"name": name, **own[name]} if name in own else name
     agrees(*trained(scenario_of(optimizer={"schedule": chosen}, training={"epochs": 40}), 80))
+
+
+DATA = {
+    "xor": {"source": "xor"},
+    "blobs": {"source": "blobs", "samples": 50, "noise": 0.7, "classes": 4, "test_fraction": 0.3, "seed": 5},
+    "circles": {"source": "circles", "samples": 41, "validation_fraction": 0.2, "test_fraction": 0.25},
+    "moons": {"source": "moons", "standardize": True, "test_fraction": 0.5},
+    "spirals": {"source": "spirals", "noise": 0.3, "turns": 1.2, "seed": 9},
+    "sine": {"source": "sine", "standardize": True, "standardize_targets": True, "validation_fraction": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_data_sets(trained, name):
+    regression = name == "sine"
+    last = dense(4, "softmax") if name == "blobs" else dense(1) if regression else dense(1, "sigmoid")
+    loss = "categorical_cross_entropy" if name == "blobs" else "mse" if regression else "binary_cross_entropy"
+    scenario = scenario_of(data=DATA[name], network={"loss": loss, "layers": [last]})
+    problem = assemble(scenario)
+    made = trained.page.evaluate(
+        MAKE,
+        [
+            tomllib.loads(scenario.to_toml())["data"],
+            trained.known,
+            problem.network.outputs,
+            problem.network.loss.record.targets,
+        ],
+    )
+    for split, rows in problem.splits.items():
+        np.testing.assert_allclose(made[split]["x"], rows.features.ravel(), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(made[split]["values"] or [], rows.values.ravel(), rtol=1e-6, atol=1e-6)
+        assert (made[split]["classes"] or []) == rows.classes.tolist()
+        assert made[split]["accuracy"] == rows.accuracy

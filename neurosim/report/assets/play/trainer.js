@@ -64,6 +64,27 @@ class Trainer {
     this.average = null;
   }
 
+  // All that the next steps depend on, to be restored later.
+  state() {
+    const { network, updating, steps, epoch, place, sum, right, average } = this;
+    const copies = [network.values, network.statistics, ...Object.values(updating.state)].map((array) => array.slice());
+    return { steps, epoch, place, sum, right, copies, losses: [...this.losses], average: average && average.slice() };
+  }
+
+  restore({ copies, losses, average, ...counts }) {
+    const arrays = [this.network.values, this.network.statistics, ...Object.values(this.updating.state)];
+    arrays.forEach((array, k) => array.set(copies[k]));
+    Object.assign(this, counts, { losses: [...losses], average: average && average.slice() });
+    if (this.place > 0) this.begin();
+  }
+
+  // A parameter of the optimizer, from the next step on.
+  set(name, value) {
+    const { updating } = this;
+    updating.params[updating.names.indexOf(name)] = value;
+    if (name === "lr") this.rate = value;
+  }
+
   get stepsOfEpoch() {
     return Math.ceil(this.splits.train.count / this.batchSize);
   }
@@ -84,14 +105,20 @@ class Trainer {
     return [loss, correct];
   }
 
+  // The order of the rows in an epoch, and its dropout masks.
+  begin() {
+    const { count, everything } = this.splits.train;
+    const { seed, epoch, network } = this;
+    const shuffled = this.training.shuffle ?? true;
+    this.order = shuffled ? permutation(randomKey(seed, "shuffle", epoch), count) : everything;
+    this.keys = Array.from({ length: network.dropouts }, (_, k) => randomKey(seed, "dropout", k, epoch));
+  }
+
   // One update on the next batch; the epoch's losses are complete when it returns true.
   step() {
     const rows = this.splits.train;
-    const { training, network } = this;
     if (this.place === 0) {
-      const shuffled = training.shuffle ?? true;
-      this.order = shuffled ? permutation(randomKey(this.seed, "shuffle", this.epoch), rows.count) : rows.everything;
-      this.keys = Array.from({ length: network.dropouts }, (_, k) => randomKey(this.seed, "dropout", k, this.epoch));
+      this.begin();
       Object.assign(this, { sum: 0, right: 0 });
     }
     const from = this.place * this.batchSize;

@@ -1,0 +1,302 @@
+// The page: it holds the scenario and what the worker has told last, and brings its parts up to date.
+
+class App {
+  constructor({ scenario, title, catalog, data, lesson, names }) {
+    Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
+    Object.assign(this, { state: null, values: null, looked: null, pinned: null });
+    this.settings = new Settings(scenario);
+    this.settings.restore(location.hash);
+    this.made = engine();
+    const source = `"use strict";(${work})(${engine})`;
+    this.worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    this.worker.onmessage = ({ data: told }) => this.hear(told);
+    this.layout();
+    this.begin();
+  }
+
+  layout() {
+    const root = document.querySelector("main");
+    const bar = element("div", root, { class: "bar" });
+    this.button = element("button", bar, { type: "button", class: "main" }, "Train");
+    this.button.addEventListener("click", () => this.toggle());
+    const others = { Step: { do: "step" }, Epoch: { do: "epoch" } };
+    for (const [words, order] of Object.entries(others)) {
+      element("button", bar, { type: "button" }, words).addEventListener("click", () => this.worker.postMessage(order));
+    }
+    element("button", bar, { type: "button" }, "Reset").addEventListener("click", () => this.begin());
+    element("button", bar, { type: "button" }, "Other weights").addEventListener("click", () => {
+      this.change({ "scenario.seed": (this.settings.get("scenario.seed") ?? 0) + 1 });
+    });
+    this.clock = element("output", bar, { class: "clock" });
+    this.controls = new Controls(element("div", root, { class: "controls" }), this);
+    const grid = element("div", root, { class: "lab" });
+    this.dataRoot = element("section", grid, { class: "data", "aria-label": "Data" });
+    const middle = element("section", grid, { class: "network", "aria-label": "Network" });
+    const head = element("div", middle, { class: "head" });
+    element("h2", head, {}, "Network");
+    const depth = element("div", head, { class: "sizes" });
+    const fewer = element("button", depth, { type: "button", "aria-label": "One hidden layer less" }, "−");
+    element("span", depth, {}, "hidden layers");
+    const more = element("button", depth, { type: "button", "aria-label": "One hidden layer more" }, "+");
+    fewer.addEventListener("click", () => this.deepen(-1));
+    more.addEventListener("click", () => this.deepen(1));
+    this.diagram = new Diagram(element("div", middle, { class: "diagram" }), this);
+    const right = element("section", grid, { class: "result", "aria-label": "Result" });
+    this.output = new Output(element("div", right), this);
+    this.losses_ = new Losses(element("div", right), this);
+    const foot = element("div", root, { class: "foot" });
+    const save = element("button", foot, { type: "button" }, "Download scenario.toml");
+    save.addEventListener("click", () => this.download());
+    if (this.lesson) {
+      const lesson = element("details", root, {});
+      element("summary", lesson, {}, "What to look for");
+      for (const part of this.lesson.split("\n\n")) element("p", lesson, {}, part);
+    }
+  }
+
+  // The problem anew, from its first step.
+  begin() {
+    const { settings, catalog } = this;
+    const { now } = settings;
+    const table = this.made.makeTable(now.data, catalog);
+    const loss = catalog.losses[this.lossName()];
+    const inputs = table ? table.width : this.data.inputs;
+    this.network = new this.made.Network(now.network, inputs, catalog);
+    const wanted = { outputs: this.network.outputs, targets: loss.targets };
+    const found = table ? this.made.splitsOf(table, now.data, wanted) : this.data;
+    this.scales = { inputs: found.inputs_ ?? found.inputs, outputs: found.outputs };
+    this.classes = table ? Array.from({ length: table.classes ?? 0 }, (_, k) => String(k)) : this.data.classes;
+    this.inputNames = table ? table.names : this.given;
+    this.tables = tablesOf(now.network.layers);
+    this.look(null);
+    this.survey(table, found);
+    this.maps = new Maps(this.network, this.box, this.scales.inputs);
+    this.threshold = loss.threshold;
+    this.range = this.classes.length ? (loss.threshold === 0.5 ? [0.5, 0.5] : [0, 1]) : null;
+    this.values = null;
+    const splits = found.splits;
+    this.worker.postMessage({ do: "build", scenario: now, splits, inputs, catalog });
+    this.controls.build();
+    this.controls.data(this.dataRoot);
+    this.diagram.build();
+    this.output.build();
+    const address = settings.address || location.pathname;
+    history.replaceState(null, "", settings.address || `${location.pathname}${location.search}` || address);
+  }
+
+  // Where the rows lie: the ends of the axes, and the rows as points, in the units of the table.
+  survey(table, { splits }) {
+    const [width, { scale: factors, shift }] = [this.network.inputs, this.scales.inputs];
+    this.points = {};
+    const raw = (x, k) => (x - shift[k]) / factors[k];
+    const { outputs } = this.scales;
+    for (const [name, { x, values, classes }] of Object.entries(splits)) {
+      const numbers = this.made.doubles(x);
+      const y = values && this.made.doubles(values);
+      const count = numbers.length / width;
+      this.points[name] = Array.from({ length: Math.min(count, 1500) }, (_, r) => {
+        const first = raw(numbers[r * width], 0);
+        if (width === 1) return [first, this.inUnits(y[r], outputs), 0];
+        return [first, raw(numbers[r * width + 1], 1), classes ? classes[r] : 0];
+      });
+    }
+    const all = Object.values(this.points).flat();
+    this.box = [0, 1].map((k) => {
+      const along = all.map((point) => point[k]);
+      const [low, high] = [Math.min(...along), Math.max(...along)];
+      const margin = 0.15 * (high - low || 1);
+      return [low - margin, high + margin];
+    });
+  }
+
+  inUnits(y) {
+    const { scale: factors, shift } = this.scales.outputs;
+    return factors.length ? (y - shift[0]) / factors[0] : y;
+  }
+
+  hear({ state, failed }) {
+    if (failed) {
+      this.clock.textContent = `It cannot be trained: ${failed}`;
+      return;
+    }
+    this.state = state;
+    this.values = state.values;
+    this.network.values.set(state.values);
+    this.network.statistics.set(state.statistics);
+    requestAnimationFrame(() => {
+      this.draw();
+      this.worker.postMessage({ do: "more" });
+    });
+  }
+
+  draw() {
+    const { network, state } = this;
+    if (!state || !this.values) return;
+    if (network.inputs <= 2) {
+      this.maps.compute(MAP_CELLS);
+      this.maps.compute(CELLS);
+    }
+    this.diagram.draw();
+    this.output.draw();
+    this.losses_.draw();
+    const ended = state.diverged ? " – numbers are no longer finite: try a smaller learning rate" : "";
+    this.clock.textContent = `epoch ${Math.floor(state.epochs)}, step ${state.steps}${ended}`;
+    this.button.textContent = state.running ? "Pause" : "Train";
+  }
+
+  toggle() {
+    if (this.state?.running) this.worker.postMessage({ do: "pause" });
+    else this.worker.postMessage({ do: "run", steps: this.pace });
+  }
+
+  setPace(pace) {
+    this.pace = pace;
+    if (this.state?.running) this.worker.postMessage({ do: "run", steps: pace });
+  }
+
+  seek(to) {
+    this.worker.postMessage({ do: "seek", to });
+  }
+
+  look(place) {
+    this.looked = place ?? this.pinned;
+    this.output?.draw();
+  }
+
+  pin(place) {
+    const same = this.pinned && place && this.pinned.layer === place.layer && this.pinned.unit === place.unit;
+    this.pinned = same ? null : place;
+    this.look(null);
+  }
+
+  show(how) {
+    Object.assign(this, how);
+    this.output.draw();
+  }
+
+  // Change the scenario and begin anew.
+  change(changes) {
+    this.settings.set(changes);
+    this.begin();
+  }
+
+  // A number of the optimizer, without a new beginning.
+  tune(name, value) {
+    this.settings.set({ [`optimizer.${name}`]: value });
+    this.worker.postMessage({ do: "set", name, value });
+    history.replaceState(null, "", this.settings.address || location.pathname);
+  }
+
+  edit(index, words, event) {
+    const given = window.prompt(`${words}. New value:`, String(this.values[index]));
+    const value = Number(given);
+    if (given === null || given.trim() === "" || !Number.isFinite(value)) return;
+    this.values[index] = value;
+    this.worker.postMessage({ do: "weights", values: this.values });
+    event.preventDefault();
+  }
+
+  get layers() {
+    return this.settings.now.network.layers;
+  }
+
+  hidden() {
+    return this.layers.slice(0, -1).filter((table) => table.kind === "dense");
+  }
+
+  hiddenActivation() {
+    const table = this.hidden()[0];
+    return table?.activation ? this.made.choice(table.activation).name : "tanh";
+  }
+
+  activate(activation) {
+    for (const table of this.hidden()) {
+      table.activation = activation;
+      delete table.init;
+    }
+    this.change({});
+  }
+
+  penalty(kind) {
+    return this.layers.find((table) => table.kind === "dense")?.[kind] ?? 0;
+  }
+
+  penalize(kind, value) {
+    for (const table of this.layers) if (table.kind === "dense") table[kind] = value;
+    this.change({});
+  }
+
+  canResize(place) {
+    return this.tables[place].kind === "dense" && place < this.tables.length - 1 && this.tables[place] === this.layers[place];
+  }
+
+  resize(place, units) {
+    this.layers[place].units = Math.min(Math.max(units, 1), 256);
+    delete this.layers[place].weight;
+    if (Array.isArray(this.layers[place].bias)) delete this.layers[place].bias;
+    const next = this.layers[place + 1];
+    if (next?.weight) delete next.weight;
+    this.change({});
+  }
+
+  deepen(by) {
+    const { layers } = this;
+    if (by > 0) layers.splice(-1, 0, { kind: "dense", units: 4, activation: this.hiddenActivation() });
+    else if (layers.length > 1) layers.splice(-2, 1);
+    for (const table of layers) delete table.weight;
+    this.change({});
+  }
+
+  // What a layer is called above its column: its activation, or its kind.
+  nameOf(table) {
+    const activation = table.activation ? this.made.choice(table.activation).name : "identity";
+    if (activation !== "identity") return activation.replaceAll("_", " ");
+    return table.kind === "dense" ? "linear" : table.kind.replaceAll("_", " ");
+  }
+
+  lossName() {
+    return this.made.choice(this.settings.get("network.loss")).name;
+  }
+
+  // The losses for targets of the same kind.
+  losses() {
+    const { catalog } = this;
+    const own = catalog.losses[this.lossName()];
+    const alike = ([, record]) => record.targets === own.targets && record.threshold === own.threshold && record.each === own.each;
+    return Object.entries(catalog.losses).filter(alike).map(([name]) => name).sort();
+  }
+
+  defaultRate(name = this.settings.get("optimizer.name")) {
+    return this.catalog.optimizers[name].params.lr;
+  }
+
+  // Another data set, with the last layer and the loss that it needs.
+  newData(source) {
+    const targets = { blobs: 3, sine: 0 }[source] ?? 2;
+    const units = targets > 2 ? targets : 1;
+    const activation = targets > 2 ? "softmax" : targets ? "sigmoid" : "identity";
+    const loss = targets > 2 ? "categorical_cross_entropy" : targets ? "binary_cross_entropy" : "mse";
+    const layers = [...this.layers.slice(0, -1), { kind: "dense", units, activation }];
+    for (const table of layers) delete table.weight;
+    const rows = this.catalog.datasets[source].samples ? { test_fraction: 0.25 } : {};
+    this.change({ data: { source, ...rows }, "network.layers": layers, "network.loss": loss });
+  }
+
+  download() {
+    const link = element("a", null, { download: "scenario.toml" });
+    link.href = URL.createObjectURL(new Blob([this.settings.toml], { type: "application/toml" }));
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+}
+
+// A table for each layer that is built; groups are written out, and a residual layer's activation is one of its own.
+function tablesOf(tables) {
+  return tables.flatMap((table) => {
+    if (table.kind === "group") return Array.from({ length: table.repeat ?? 1 }, () => tablesOf(table.layers)).flat();
+    const own = table.kind === "residual" && table.activation ? [table, { kind: "activation", activation: table.activation }] : [table];
+    return Array.from({ length: table.repeat ?? 1 }, () => own).flat();
+  });
+}
+
+new App(JSON.parse(document.getElementById("given").textContent));

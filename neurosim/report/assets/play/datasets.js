@@ -1,0 +1,151 @@
+// The toy data sets, as in builtins/toy_datasets.py, and how a table becomes rows of splits, as in data/prepare.py.
+
+const TRUTH = { and: [0, 0, 0, 1], or: [0, 1, 1, 1], nand: [1, 1, 1, 0], xor: [0, 1, 1, 0] };
+const TURN = 2 * Math.PI;
+
+// Points of two numbers with the label of their class, which take turns; `place` has x and y of a point but for noise.
+function cloud(random, samples, noise, classes, place) {
+  const labels = Int32Array.from({ length: samples }, (_, k) => k % classes);
+  const points = place(labels);
+  const [right, up] = [0, 1].map(() => random.normal(0, noise, samples));
+  const features = Float32Array.from({ length: 2 * samples }, (_, k) => {
+    const row = k >> 1;
+    return k % 2 ? points[row][1] + up[row] : points[row][0] + right[row];
+  });
+  return { features, width: 2, labels, classes, names: ["x1", "x2"] };
+}
+
+const DATASETS = {
+  ...Object.fromEntries(
+    Object.entries(TRUTH).map(([name, labels]) => [
+      name,
+      () => ({
+        features: Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1),
+        width: 2,
+        labels: Int32Array.from(labels),
+        classes: 2,
+        names: ["x1", "x2"],
+      }),
+    ]),
+  ),
+  blobs(random, { samples, noise, classes }) {
+    const at = (label) => [4 * Math.cos((TURN * label) / classes), 4 * Math.sin((TURN * label) / classes)];
+    return cloud(random, samples, noise, classes, (labels) => Array.from(labels, at));
+  },
+  circles: (random, { samples, noise }) =>
+    cloud(random, samples, noise, 2, (labels) => {
+      const angles = random.uniform(0, TURN, samples);
+      return Array.from(labels, (label, k) => {
+        const radius = label ? 0.5 : 1;
+        return [radius * Math.cos(angles[k]), radius * Math.sin(angles[k])];
+      });
+    }),
+  moons: (random, { samples, noise }) =>
+    cloud(random, samples, noise, 2, (labels) => {
+      const angles = random.uniform(0, Math.PI, samples);
+      return Array.from(labels, (label, k) => {
+        const side = label ? -1 : 1;
+        return [side * (Math.cos(angles[k]) - 0.5), side * (Math.sin(angles[k]) - 0.25)];
+      });
+    }),
+  spirals: (random, { samples, noise, turns }) =>
+    cloud(random, samples, noise, 2, (labels) => {
+      const ways = random.uniform(0, 1, samples).map(Math.sqrt);
+      return Array.from(labels, (label, k) => {
+        const angle = TURN * turns * ways[k] + Math.PI * label;
+        return [5 * ways[k] * Math.sin(angle), 5 * ways[k] * Math.cos(angle)];
+      });
+    }),
+  sine(random, { samples, noise }) {
+    const x = random.uniform(-Math.PI, Math.PI, samples);
+    const off = random.normal(0, noise, samples);
+    const values = Float32Array.from(x, (place, k) => Math.sin(place) + off[k]);
+    return { features: Float32Array.from(x), width: 1, values, targets: 1, names: ["x"] };
+  },
+};
+
+// The table of a scenario's section [data]; null where the page cannot make it.
+function makeTable({ source, seed, ...options }, catalog) {
+  if (!(source in DATASETS)) return null;
+  return DATASETS[source](new Stream(seed ?? 0, "data"), { ...catalog.datasets[source], ...options });
+}
+
+// The row numbers of each split, in ascending order.
+function deal(table, seed, forTest, forValidation) {
+  const count = table.features.length / table.width;
+  const order = new Stream(seed, "split").permutation(count);
+  const groups = Array.from({ length: table.classes ?? 1 }, () => []);
+  for (const row of order) groups[table.classes ? table.labels[row] : 0].push(row);
+  const sizes = groups.map((group) => group.length);
+  const test = shares(sizes, forTest, sizes.map((size) => size - 1));
+  const validation = shares(sizes, forValidation, sizes.map((size, k) => size - 1 - test[k]));
+  const parts = { train: [], validation: [], test: [] };
+  groups.forEach((group, k) => {
+    parts.test.push(...group.slice(0, test[k]));
+    parts.validation.push(...group.slice(test[k], test[k] + validation[k]));
+    parts.train.push(...group.slice(test[k] + validation[k]));
+  });
+  for (const rows of Object.values(parts)) rows.sort((a, b) => a - b);
+  return parts;
+}
+
+// How many rows of each class to keep apart: the fraction of each, rounded so that the total is right.
+function shares(sizes, fraction, free) {
+  const exact = sizes.map((size) => size * fraction);
+  const taken = exact.map(Math.floor);
+  const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+  const missing = Math.floor(sum(sizes) * fraction + 0.5) - sum(taken);
+  const places = sizes.map((_, k) => k).sort((a, b) => taken[a] - exact[a] - (taken[b] - exact[b]));
+  for (const place of places.slice(0, missing)) taken[place] += 1;
+  return taken.map((number, k) => Math.min(number, Math.max(free[k], 0)));
+}
+
+// Mean 0 and standard deviation 1 of each column on some rows.
+function standard(numbers, width, rows) {
+  const scale = new Float64Array(width);
+  const shift = new Float64Array(width);
+  for (let k = 0; k < width; k += 1) {
+    const column = rows.map((row) => numbers[row * width + k]);
+    const mean = column.reduce((sum, x) => sum + x, 0) / column.length;
+    const deviation = Math.sqrt(column.reduce((sum, x) => sum + (x - mean) ** 2, 0) / column.length);
+    const constant = deviation === 0 || column.every((x) => x === column[0]);
+    scale[k] = constant ? 1 : 1 / deviation;
+    shift[k] = constant ? -column[0] : -mean * scale[k];
+  }
+  return { scale, shift };
+}
+
+// The splits of a table as the network gets them, and the scales from its units to those of the network.
+function splitsOf(table, section, network) {
+  const { seed = 0, test_fraction: test = 0, validation_fraction: validation = 0 } = section;
+  const parts = deal(table, seed, test, validation);
+  const { features, width, labels, values } = table;
+  const none = (size) => ({ scale: new Float64Array(size).fill(1), shift: new Float64Array(size) });
+  const inputs = section.standardize ? standard(features, width, parts.train) : none(width);
+  const scaled = section.standardize_targets && values;
+  const outputs = scaled ? standard(values, table.targets, parts.train) : none(table.targets ?? 0);
+  const fround = (number, { scale, shift }, k) => Math.fround(number * scale[k] + shift[k]);
+  const splits = {};
+  for (const [name, rows] of Object.entries(parts)) {
+    if (!rows.length) continue;
+    const x = new Float64Array(rows.length * width);
+    rows.forEach((row, r) => {
+      for (let k = 0; k < width; k += 1) x[r * width + k] = fround(features[row * width + k], inputs, k);
+    });
+    splits[name] = { x, rows, ...answersOf(table, rows, network, (y, k) => fround(y, outputs, k)) };
+  }
+  return { splits, inputs, outputs };
+}
+
+// What a network with so many outputs, and a loss on classes or values, should answer for some rows.
+function answersOf({ labels, values, targets: width }, rows, { outputs, targets }, scaled) {
+  if (!labels) {
+    const y = rows.flatMap((row) => Array.from({ length: width }, (_, k) => scaled(values[row * width + k], k)));
+    return { values: Float64Array.from(y), classes: null, weights: null, accuracy: "none", targets };
+  }
+  const classes = rows.map((row) => labels[row]);
+  const accuracy = outputs === 1 ? "threshold" : "argmax";
+  const oneHot = () => classes.flatMap((label) => Array.from({ length: outputs }, (_, k) => Number(k === label)));
+  const numbers = targets === "classes" ? null : Float64Array.from(outputs === 1 ? classes : oneHot());
+  return { values: numbers, classes, weights: null, accuracy, targets };
+}

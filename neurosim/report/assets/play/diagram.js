@@ -1,0 +1,126 @@
+// The network, drawn: a column for the inputs and for each layer, a tile for each unit with what it puts out over the
+// plane of two inputs, and a line for each weight.
+
+const TILE = 38;
+const MOST_TILES = 8;
+const MAP_CELLS = 20;
+
+class Diagram {
+  constructor(root, app) {
+    Object.assign(this, { root, app, tiles: [], links: [] });
+    this.picture = shape("svg", root, { class: "links", "aria-hidden": "true" });
+    this.columns = element("div", root, { class: "columns" });
+    new ResizeObserver(() => this.place()).observe(root);
+  }
+
+  // Draw anew for another network.
+  build() {
+    const { app, columns } = this;
+    const { network } = app;
+    columns.replaceChildren();
+    this.tiles = [];
+    const inputs = this.column("inputs", app.inputNames.length, null);
+    app.inputNames.slice(0, MOST_TILES).forEach((name, k) => this.tile(inputs, { name, layer: -1, unit: k }));
+    network.layers.forEach((layer, place) => {
+      const table = app.tables[place];
+      const column = this.column(app.nameOf(table), layer.units, place, layer);
+      if (!SHOWN.includes(table.kind)) {
+        element("div", column.list, { class: "between" }, table.kind.replaceAll("_", " "));
+        return;
+      }
+      for (let unit = 0; unit < Math.min(layer.units, MOST_TILES); unit += 1) {
+        this.tile(column, { name: `unit ${unit + 1} of layer ${place + 1}`, layer: place, unit });
+      }
+    });
+    this.place();
+  }
+
+  column(title, count, place) {
+    const { app } = this;
+    const node = element("section", this.columns, { class: "column", "aria-label": title });
+    element("h3", node, {}, title);
+    if (place !== null && app.canResize(place)) {
+      const row = element("div", node, { class: "sizes" });
+      const fewer = element("button", row, { type: "button", "aria-label": `One unit less in layer ${place + 1}` }, "−");
+      element("span", row, {}, `${count} unit${count === 1 ? "" : "s"}`);
+      const more = element("button", row, { type: "button", "aria-label": `One unit more in layer ${place + 1}` }, "+");
+      fewer.disabled = count <= 1;
+      fewer.addEventListener("click", () => app.resize(place, count - 1));
+      more.addEventListener("click", () => app.resize(place, count + 1));
+    } else element("div", node, { class: "sizes" }, place === null ? "" : `${count} unit${count === 1 ? "" : "s"}`);
+    const list = element("div", node, { class: "tiles" });
+    if (count > MOST_TILES) element("p", node, { class: "soft" }, `and ${count - MOST_TILES} more`);
+    return { node, list, place };
+  }
+
+  tile(column, { name, layer, unit }) {
+    const { app } = this;
+    const button = element("button", column.list, { type: "button", class: "tile", "aria-label": name });
+    const canvas = element("canvas", button, { width: MAP_CELLS, height: MAP_CELLS });
+    if (layer < 0) element("span", button, {}, app.inputNames[unit]);
+    const tile = { button, canvas, layer, unit, name };
+    const show = () => app.look(layer < 0 ? null : { layer, unit });
+    button.addEventListener("click", () => app.pin({ layer, unit }));
+    button.addEventListener("pointerenter", show);
+    button.addEventListener("focus", show);
+    for (const leave of ["pointerleave", "blur"]) button.addEventListener(leave, () => app.look(null));
+    this.tiles.push(tile);
+  }
+
+  // Where the tiles have come to lie; a line for each weight between two of them.
+  place() {
+    const { app, picture, root } = this;
+    const { network } = app;
+    if (!network) return;
+    const box = root.getBoundingClientRect();
+    picture.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
+    picture.replaceChildren();
+    this.links = [];
+    const at = (tile, side) => {
+      const own = tile.button.getBoundingClientRect();
+      return [(side === "right" ? own.right : own.left) - box.left, (own.top + own.bottom) / 2 - box.top];
+    };
+    const of = (layer) => this.tiles.filter((tile) => tile.layer === layer);
+    network.layers.forEach((layer, place) => {
+      if (!layer.weight) return;
+      const before = this.before(place);
+      for (const to of of(place)) {
+        for (const from of of(before)) {
+          const [u, v] = at(from, "right");
+          const [x, y] = at(to, "left");
+          const bend = (x - u) / 2;
+          const d = `M${u} ${v}C${u + bend} ${v} ${x - bend} ${y} ${x} ${y}`;
+          const index = layer.weight.offset + from.unit * layer.units + to.unit;
+          const line = shape("path", picture, { d, class: "link" });
+          const wide = shape("path", picture, { d, class: "hit" });
+          const words = () => `weight from ${from.name} to ${to.name}: ${written(app.values[index])}`;
+          noted(wide, words);
+          wide.addEventListener("click", (event) => app.edit(index, words(), event));
+          this.links.push({ line, index });
+        }
+      }
+    });
+    this.draw();
+  }
+
+  // The layer that the inputs of another come from, but for those that change nothing in their order.
+  before(place) {
+    let before = place - 1;
+    while (before >= 0 && !SHOWN.includes(this.app.tables[before].kind)) before -= 1;
+    return before;
+  }
+
+  draw() {
+    const { app } = this;
+    if (!app.values) return;
+    for (const { line, index } of this.links) {
+      const weight = app.values[index];
+      line.style.stroke = weight < 0 ? COLORS[0] : COLORS[1];
+      line.style.strokeWidth = Math.min(0.4 + 1.6 * Math.abs(weight), 6);
+      line.style.opacity = Math.min(0.15 + Math.abs(weight), 0.9);
+    }
+    for (const { canvas, layer, unit } of this.tiles) app.maps.draw(canvas, layer, unit);
+  }
+}
+
+const SHOWN = ["dense", "activation", "gated", "maxout", "residual", "concatenation"];

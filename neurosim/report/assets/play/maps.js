@@ -1,0 +1,66 @@
+// What each unit puts out over the plane of two inputs, computed here from the numbers that the worker has sent.
+
+class Maps {
+  constructor(network, box, scales) {
+    Object.assign(this, { network, box, scales, grids: {} });
+  }
+
+  // Outputs of all layers over a grid with so many cells along each side.
+  compute(cells) {
+    const { network, box, scales } = this;
+    const rows = network.inputs === 1 ? cells : cells * cells;
+    const x = new Float64Array(rows * network.inputs);
+    const along = (k, place) => {
+      const raw = box[k][0] + ((place + 0.5) / cells) * (box[k][1] - box[k][0]);
+      return raw * scales.scale[k] + scales.shift[k];
+    };
+    for (let r = 0; r < rows; r += 1) {
+      if (network.inputs === 1) x[r] = along(0, r);
+      else {
+        x[2 * r] = along(0, r % cells);
+        x[2 * r + 1] = along(1, cells - 1 - Math.floor(r / cells));
+      }
+    }
+    const outputs = [];
+    const pass = { rows, training: false, keys: null };
+    let passed = x;
+    for (const layer of network.layers) {
+      passed = layer.forward(passed, pass, network);
+      outputs.push(passed.slice(0, rows * layer.units));
+    }
+    this.grids[cells] = { x, outputs, rows };
+    return this.grids[cells];
+  }
+
+  // One unit's numbers, in the colors of the two classes: blue below the middle of its range, orange above it.
+  numbers(cells, layer, unit) {
+    const { x, outputs, rows } = this.grids[cells];
+    const source = layer < 0 ? x : outputs[layer];
+    const width = layer < 0 ? this.network.inputs : this.network.layers[layer].units;
+    return Float64Array.from({ length: rows }, (_, r) => source[r * width + unit]);
+  }
+
+  draw(canvas, layer, unit) {
+    if (this.network.inputs !== 2 || !this.grids[MAP_CELLS]) return;
+    tint(canvas, this.numbers(MAP_CELLS, layer, unit), MAP_CELLS, null);
+  }
+}
+
+// `range`: what is neutral, and how far from it the color is full; left out, from the numbers themselves.
+function tint(canvas, values, cells, range) {
+  const context = canvas.getContext("2d");
+  const image = new ImageData(cells, cells);
+  const [neutral, blue, orange] = [hue("--neutral"), COLORS[0], COLORS[1]].map(parts);
+  let [middle, reach] = range ?? [0, 0];
+  if (!range) for (const value of values) reach = Math.max(reach, Math.abs(value));
+  reach ||= 1;
+  for (let k = 0; k < values.length; k += 1) {
+    const signed = (values[k] - middle) / reach;
+    const full = signed < 0 ? blue : orange;
+    const share = 0.8 * Math.min(Math.abs(signed), 1);
+    for (let part = 0; part < 3; part += 1) image.data[4 * k + part] = neutral[part] + (full[part] - neutral[part]) * share;
+    image.data[4 * k + 3] = 255;
+  }
+  if (canvas.width === cells) context.putImageData(image, 0, 0);
+  else context.drawImage(canvasOf(image), 0, 0, canvas.width, canvas.height);
+}

@@ -1,0 +1,100 @@
+// What the network answers, over its one or two inputs, with the rows that it learns from.
+
+const CELLS = 100;
+
+class Output {
+  constructor(root, app) {
+    Object.assign(this, { root, app });
+    this.title = element("h2", root, {}, "What it answers");
+    this.canvas = element("canvas", root, { role: "img", "aria-label": "What the network answers", class: "answer" });
+    this.note = element("p", root, { class: "soft" });
+    this.key = element("div", root, { class: "key" });
+    new ResizeObserver(() => this.draw()).observe(root);
+  }
+
+  build() {
+    const { app, key } = this;
+    key.replaceChildren();
+    if (app.classes.length) {
+      const entries = element("div", key);
+      classKey(entries, app.classes);
+    }
+    const drawn = app.network.inputs <= 2;
+    this.canvas.hidden = !drawn;
+    this.note.textContent = drawn ? "" : `${app.network.inputs} inputs: the plane has only two. See the measures below.`;
+  }
+
+  draw() {
+    const { app, canvas } = this;
+    if (!app.values || canvas.hidden) return;
+    const wide = Math.max(canvas.clientWidth, 160);
+    const dense = window.devicePixelRatio || 1;
+    const high = app.network.inputs === 2 ? wide : Math.round(0.7 * wide);
+    canvas.width = Math.round(wide * dense);
+    canvas.height = Math.round(high * dense);
+    const context = canvas.getContext("2d");
+    context.scale(dense, dense);
+    if (app.network.inputs === 2) this.plane(context, wide);
+    else this.curve(context, wide, high);
+  }
+
+  plane(context, wide) {
+    const { app } = this;
+    const { network, maps, looked } = app;
+    const place = looked ?? { layer: network.layers.length - 1, unit: 0 };
+    const several = !looked && network.outputs > 1 && app.classes.length > 2;
+    if (several) {
+      const { outputs, rows } = maps.grids[CELLS];
+      const last = outputs.at(-1);
+      const answers = Array.from({ length: rows }, (_, r) => {
+        // Cells of these drawings begin at the bottom.
+        const turned = (CELLS - 1 - Math.floor(r / CELLS)) * CELLS + (r % CELLS);
+        return Array.from(last.subarray(turned * network.outputs, (turned + 1) * network.outputs));
+      });
+      paint(context, answers, CELLS, { threshold: 0.5, width: wide, height: wide });
+    } else {
+      const values = maps.numbers(CELLS, place.layer, place.unit);
+      const range = looked ? null : app.range;
+      const small = document.createElement("canvas");
+      [small.width, small.height] = [CELLS, CELLS];
+      const shown = app.discrete && !looked ? values.map((value) => (value > app.threshold ? 1 : 0)) : values;
+      tint(small, shown, CELLS, app.discrete && !looked ? [0.5, 0.5] : range);
+      context.imageSmoothingEnabled = !app.discrete;
+      context.drawImage(small, 0, 0, wide, wide);
+      if (!looked) contour(context, upward(values, app.threshold), CELLS, wide, wide);
+    }
+    this.points(context, wide, wide);
+  }
+
+  points(context, wide, high) {
+    const { app } = this;
+    const [x, y] = [scale(app.box[0], [0, wide]), scale(app.box[1], [high, 0])];
+    for (const [name, split] of Object.entries(app.points)) {
+      if (name === "test" && !app.showsTest) continue;
+      split.forEach(([u, v, target]) => mark(context, app.classes.length ? target : 0, x(u), y(v), 3.4, name !== "train"));
+    }
+  }
+
+  curve(context, wide, high) {
+    const { app } = this;
+    const { outputs, rows } = app.maps.grids[CELLS];
+    const [x, y] = [scale(app.box[0], [0, wide]), scale(app.box[1], [high, 0])];
+    context.fillStyle = hue("--raised");
+    context.fillRect(0, 0, wide, high);
+    this.points(context, wide, high);
+    context.strokeStyle = COLORS[1];
+    context.lineWidth = 2.5;
+    context.beginPath();
+    for (let r = 0; r < rows; r += 1) {
+      const raw = app.box[0][0] + ((r + 0.5) / CELLS) * (app.box[0][1] - app.box[0][0]);
+      const answer = app.inUnits(outputs.at(-1)[r * app.network.outputs]);
+      context.lineTo(x(raw), y(answer));
+    }
+    context.stroke();
+  }
+}
+
+// Numbers from the bottom up, less a threshold, for the line where they cross it.
+function upward(values, threshold) {
+  return Array.from(values, (_, r) => values[(CELLS - 1 - Math.floor(r / CELLS)) * CELLS + (r % CELLS)] - threshold);
+}

@@ -1,0 +1,131 @@
+"""The page that trains, as a single file: it loads nothing from elsewhere, and its policy forbids it to.
+
+The policy names the style and the script by their SHA-256. The script starts a worker from its own text.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import UsageError
+from neurosim.formulas.javascript import Script
+from neurosim.markup import escape
+from neurosim.problem.assembly import Problem
+from neurosim.report.engine import asset, engine
+from neurosim.report.page import hashed
+from neurosim.report.twin import catalog, splits
+from neurosim.scenario import Scenario
+from neurosim.scenario.augmentation import AugmentationSection
+
+# In the order of their dependencies; behind them the page begins.
+MODULES = (
+    "basics", "plane", "curves", "play/settings", "play/maps", "play/diagram", "play/output", "play/losses",
+    "play/controls", "play/worker", "play/app",
+)  # fmt: skip
+# The kinds of layers in ``assets/play/layers.js``.
+KINDS = (
+    "dense", "activation", "gated", "maxout", "dropout", "batch_norm", "layer_norm", "flatten", "residual",
+    "concatenation",
+)  # fmt: skip
+# Of all rows: 8 MB.
+MOST_NUMBERS = 1_000_000
+
+
+def playground(scenario: Scenario, problem: Problem) -> str:
+    """The page for a scenario whose data are loaded.
+
+    Raises
+    ------
+    UsageError
+        For what the page cannot train.
+    """
+    script = Script()
+    given = _given(scenario, problem, script)
+    _check(scenario, problem, given["catalog"])
+    style = asset("page.css") + asset("play.css")
+    parts = [asset(f"{name}.js") for name in MODULES]
+    code = '"use strict";\n(() => {\n' + "\n".join([engine(script), *parts]) + "})();\n"
+    policy = (
+        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; img-src data:; "
+        "worker-src blob:; base-uri 'none'; form-action 'none'"
+    )
+    # Nothing in the data can close the element that holds them.
+    data = json.dumps(given, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    title = scenario.scenario.headline
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{escape(title)}</title>
+<style>{style}</style>
+</head>
+<body class="play">
+<main>
+<header><h1>{escape(title)}</h1></header>
+</main>
+<div id="tip" role="status" hidden></div>
+<script type="application/json" id="given">{data}</script>
+<script>{code}</script>
+</body>
+</html>
+"""
+
+
+def _given(scenario: Scenario, problem: Problem, script: Script) -> dict[str, Any]:
+    data, network = problem.data, problem.network
+    own = {scenario.network.loss.name: network.loss.record}
+    affine = {"scale": data.feature_scale, "shift": data.feature_shift}
+    of_targets = {"scale": data.target_scale, "shift": data.target_shift}
+    tables = tomllib.loads(scenario.to_toml())
+    return {
+        "scenario": {name: tables[name] for name in ("scenario", "data", "network", "optimizer", "training")},
+        "title": scenario.scenario.headline,
+        "lesson": scenario.scenario.lesson,
+        "catalog": catalog(scenario.registry, script, own),
+        "names": list(data.feature_labels) or [f"x{k + 1}" for k in range(network.inputs)],
+        "data": {
+            "splits": splits(problem),
+            "inputs_": {key: np.broadcast_to(value, network.inputs).tolist() for key, value in affine.items()},
+            "inputs": network.inputs,
+            "outputs": {key: value.tolist() for key, value in of_targets.items()},
+            "classes": list(data.class_labels),
+        },
+    }
+
+
+def _check(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> None:
+    """Raise UsageError for what the page cannot train."""
+    network, name = problem.network, scenario.scenario.name
+    other = f"Train it with: neurosim run {name}"
+    lacking = next((layer for layer in network.parts if layer.kind not in KINDS), None)
+    if lacking is not None:
+        kinds = "dense layers, activations, dropout, normalization, residual layers and branches of these"
+        raise UsageError(f"the page cannot train network.{lacking.name} ({lacking.kind}): it has {kinds}", other)
+    if scenario.augmentation != AugmentationSection():
+        raise UsageError("the page cannot train with augmentation, which changes the images in every epoch", other)
+    if scenario.training.batch_schedule is not None:
+        raise UsageError("the page cannot train with training.batch_schedule", other)
+    named = [("activations", layer.activation.name) for layer in network.activated]
+    named += [("gates", layer.gate.name) for layer in network.combining]
+    named += [("initializers", layer.init.name) for layer in network.weighted if layer.given[0] is None]
+    named += [("optimizers", scenario.optimizer.name)]
+    schedules = [scenario.optimizer.schedule, *(scenario.optimizer.schedules or {}).values()]
+    named += [("schedules", chosen.name) for chosen in schedules if chosen is not None]
+    for kind, record in named:
+        if record not in known[kind]:
+            raise UsageError(
+                f"the page has no {kind.removesuffix('s')} {record!r}: it cannot be written in JavaScript", other
+            )
+    rows = sum(split.count for split in problem.splits.values())
+    if rows * network.inputs > MOST_NUMBERS:
+        raise UsageError(
+            f"the page would hold {rows:,} rows of {network.inputs:,} numbers, with room for {MOST_NUMBERS:,} numbers",
+            "Show it fewer rows: images have data.samples and data.test_samples, such as 1000 and 200.",
+        )

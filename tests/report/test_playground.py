@@ -1,0 +1,99 @@
+"""The page that trains, in headless Chromium: it trains, follows its controls, and leads back to ``neurosim run``."""
+
+import json
+import re
+
+import pytest
+
+import neurosim
+from neurosim.cli.application import execute
+from neurosim.errors import UsageError
+from neurosim.problem.assembly import assemble
+from neurosim.report.playground import playground
+from neurosim.scenario import load_scenario
+
+
+def page_of(folder, name, **overrides):
+    scenario = load_scenario(name, overrides={key.replace("__", "."): value for key, value in overrides.items()})
+    path = folder / "page.html"
+    path.write_text(playground(scenario, assemble(scenario)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def moons(opened, tmp_path):
+    return opened(page_of(tmp_path, "moons"))
+
+
+def button(page, name):
+    return page.page.get_by_role("button", name=name, exact=True)
+
+
+def clock(page, text):
+    """Wait until the clock says what matches."""
+    page.page.locator(".clock").filter(has_text=re.compile(text)).wait_for()
+
+
+def test_it_trains_until_it_is_paused(moons):
+    clock(moons, "step 0$")
+    button(moons, "Step").click()
+    clock(moons, "step 1$")
+    button(moons, "Epoch").click()
+    clock(moons, "epoch 1, step")
+    button(moons, "Train").click()
+    clock(moons, "epoch [1-9]\\d")
+    button(moons, "Pause").click()
+    button(moons, "Train").wait_for()
+    button(moons, "Reset").click()
+    clock(moons, "step 0$")
+
+
+def test_a_link_restores_what_was_changed(moons, opened, tmp_path):
+    moons.page.get_by_label("Activation").select_option(label="relu")
+    moons.page.get_by_label("L2").select_option(label="0.01")
+    button(moons, "One unit more in layer 1").click()
+    address = moons.page.evaluate("location.hash")
+    assert json.loads(moons.page.evaluate("decodeURIComponent(location.hash.slice(1))"))
+    other = opened(page_of(tmp_path, "moons"))
+    other.page.goto("about:blank")
+    other.page.goto((tmp_path / "page.html").as_uri() + address)
+    assert other.page.get_by_label("Activation").input_value() == moons.page.get_by_label("Activation").input_value()
+    assert other.page.evaluate("location.hash") == address
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("name", ["moons", "iris", "sine"])
+def test_what_it_downloads_is_run_to_the_same_loss(name, opened, tmp_path):
+    page = opened(page_of(tmp_path, name, training__epochs=2))
+    page.page.get_by_label("Learning rate").select_option(label="0.003")
+    button(page, "Epoch").click()
+    clock(page, "epoch 1,")
+    button(page, "Epoch").click()
+    clock(page, "epoch 2,")
+    with page.page.expect_download() as download:
+        button(page, "Download scenario.toml").click()
+    download.value.save_as(tmp_path / "scenario.toml")
+    result = neurosim.run(tmp_path / "scenario.toml", backend="reference", out=tmp_path / "run")
+    shown = page.page.locator(".measures dd").first.text_content().split(",")[0]
+    loss = result.simulator.evaluate("train")["loss"]
+    assert float(shown) == pytest.approx(loss, rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "said"),
+    [
+        ("digits-cnn", {}, r"network\.layers\.0 \(conv2d\)"),
+        ("moons", {"training.batch_schedule": "epoch_decay"}, "batch_schedule"),
+    ],
+)
+def test_what_it_cannot_train_is_said(name, overrides, said):
+    scenario = load_scenario(name, overrides=overrides)
+    with pytest.raises(UsageError, match=said):
+        playground(scenario, assemble(scenario))
+
+
+def test_the_command_writes_a_page(tmp_path, capsys):
+    assert execute(["play", "xor", "--page", str(tmp_path / "new" / "xor.html")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'new' / 'xor.html'}\n"
+    size = (tmp_path / "new" / "xor.html").stat().st_size
+    assert size < 400_000
