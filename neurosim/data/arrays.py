@@ -88,14 +88,15 @@ def table_of(
         if validation is not None or test is not None:
             raise UsageError("a Table has its own validation and test rows", "Give data=(X, y) with them.")
         return data
-    given, labels, target_names = _rows("", *_pair("data", data), how)
+    given, labels, target_names, left_out = _rows("", *_pair("data", data), how)
     features = encoded(given, how)
     classes, y = _encoded(labels, task)
     apart: dict[str, Any] = {}
     for part, rows in (("validation", validation), ("test", test)):
         if rows is None:
             continue
-        more, more_labels, _ = _rows(f" of {part}", *_pair(part, rows), how)
+        more, more_labels, _, dropped = _rows(f" of {part}", *_pair(part, rows), how)
+        left_out += dropped
         apart[f"{part}_features"] = _as_learned(more, given, features)
         apart[f"{part}_targets"] = _as_trained(f"y of {part}", more_labels, classes, y)
     return Table(
@@ -106,12 +107,13 @@ def table_of(
         image_shape=features.image_shape,
         target_names=target_names,
         columns=features.columns,
+        left_out=left_out,
         **apart,
     )
 
 
-def _rows(part: str, X: object, y: object, how: Encoding) -> tuple[Given, NDArray[Any], tuple[str, ...]]:
-    """Features, targets and the names of these, without the rows that are to be left out."""
+def _rows(part: str, X: object, y: object, how: Encoding) -> tuple[Given, NDArray[Any], tuple[str, ...], int]:
+    """Features, targets and the names of these, without the rows that are to be left out, and how many these are."""
     given = given_features(f"X{part}", X, how)
     labels, names = _targets(f"y{part}", y, len(given))
     missing = missing_in(labels) if labels.ndim == 1 else missing_in(labels).any(axis=1)
@@ -119,14 +121,14 @@ def _rows(part: str, X: object, y: object, how: Encoding) -> tuple[Given, NDArra
         kept = given.complete & ~missing
         if not kept.any():
             raise DataError(f"X{part}: in every row a value is missing", "Leave out the columns that have few values.")
-        return given.some(kept), labels[kept], names
+        return given.some(kept), labels[kept], names, int((~kept).sum())
     if missing.any():
         count = "1 row has" if missing.sum() == 1 else f"{missing.sum():,} rows have"
         raise DataError(
             f"y{part}: {count} no target, the first is row {int(missing.argmax())}",
             f'Leave such rows out; data.missing = "{DROP}" does so.',
         )
-    return given, labels, names
+    return given, labels, names, 0
 
 
 def _as_learned(more: Given, given: Given, features: Features) -> NDArray[Any]:
@@ -152,6 +154,8 @@ def write_rows(table: Table) -> bytes:
     found = {name: getattr(table, field) for name, field in _STORED.items()}
     found["columns"] = [json.dumps(column_words(column)) for column in table.columns]
     arrays = {name: np.asarray(value) for name, value in found.items() if value is not None and len(value)}
+    if table.left_out:
+        arrays["left_out"] = np.asarray(table.left_out)
     return archived(arrays, packed=sum(array.nbytes for array in arrays.values()) <= MOST_PACKED)
 
 
@@ -186,20 +190,27 @@ def read_rows(path: Path, task: str = "auto", how: Encoding = PLAIN) -> Table:
         field: found[name] for name, field in _STORED.items() if name in found and name not in _WORDS
     }
     columns = _columns(path, found["columns"]) if "columns" in found else ()
+    left_out = _count(path, found["left_out"]) if "left_out" in found else 0
     if columns or words.get("classes"):
         if not columns and (how.named or (how.missing != REFUSE and missing_in(found["X"]).any())):
             raise UsageError(
                 f"missing, categorical and indices: {path} has an array named classes, so its X is what a network gets",
                 "Leave these options out, or give y as it is, without classes.",
             )
-        return Table(**{**arrays, **words}, columns=columns)
+        return Table(**{**arrays, **words}, columns=columns, left_out=left_out)
     apart = {part: (found[f"X_{part}"], found[f"y_{part}"]) for part in ("validation", "test") if f"X_{part}" in found}
     with faults_in(path):
         table = table_of((found["X"], found["y"]), apart.get("validation"), apart.get("test"), task, how)
     weights: dict[str, Any] = {name: array for name, array in arrays.items() if "weights" in name}
     if weights and len(table.targets) < len(found["y"]):
         raise UsageError(f'missing = "{DROP}": the rows of {path} have weights', "Leave out these rows yourself.")
-    return replace(table, **words, **weights)
+    return replace(table, **words, **weights, left_out=left_out or table.left_out)
+
+
+def _count(path: Path, array: NDArray[Any]) -> int:
+    if array.shape or array.dtype.kind not in "iu" or array < 0:
+        raise DataError(f"{path}: left_out must be a whole number, not {array.dtype} {array.shape}")
+    return int(array)
 
 
 def _columns(path: Path, array: NDArray[Any]) -> tuple[Column, ...]:

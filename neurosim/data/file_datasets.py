@@ -113,6 +113,7 @@ def table_of(table, targets, features=(), task="auto", weights="", encoding=PLAI
         target_names=tuple(targets),
         weights=table.weights(weights)[rows.kept] if weights else None,
         columns=rows.columns,
+        left_out=table.count - int(rows.kept.sum()),
     )
     if values:
         return found

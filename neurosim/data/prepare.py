@@ -85,6 +85,8 @@ class Prepared:
         As in `Table`, with the means of the training rows, which have taken the places of missing values.
     pixels : bool
         Whether the table has bytes.
+    left_out : int
+        As in `Table`.
     """
 
     train: Split
@@ -102,6 +104,12 @@ class Prepared:
     target_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     pixels: bool = False
+    left_out: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows the splits have together."""
+        return sum(len(split) for split in (self.train, self.validation, self.test) if split is not None)
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -261,6 +269,7 @@ def prepare(
         target_names=tuple(table.target_names),
         columns=columns,
         pixels=table.features.dtype == np.uint8,
+        left_out=int(table.left_out),
     )
 
 

@@ -145,6 +145,8 @@ class Table:
         Rows that the data set itself keeps apart for monitoring the training.
     columns : tuple of Column
         The columns that the inputs were made of, in their order, where these are more than numbers with names.
+    left_out : int
+        How many rows there were besides, in which a value was missing.
     """
 
     features: Any
@@ -161,6 +163,7 @@ class Table:
     validation_targets: Any = None
     validation_weights: Any = None
     columns: tuple[Column, ...] = ()
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

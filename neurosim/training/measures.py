@@ -114,7 +114,7 @@ def judged_split(final: Mapping[str, float | None]) -> str:
 
 
 def measure_remarks(final: Mapping[str, float | None], data: Prepared) -> dict[str, str]:
-    """What a reader needs beside the measures, in words: the baseline, and which units they are in."""
+    """What a reader needs beside the measures, in words: the baseline, their units, and rows that were left out."""
     split = judged_split(final)
     found = {}
     accuracy, rmse = final.get(f"{split}_baseline_accuracy"), final.get(f"{split}_baseline_rmse")
@@ -127,6 +127,9 @@ def measure_remarks(final: Mapping[str, float | None], data: Prepared) -> dict[s
         of = data.target_labels[0] if data.target_labels and not several else "the targets"
         rmse_is = "RMSE is over all targets together" if several else f"RMSE is in the units of {of}"
         found["units"] = f"{rmse_is}; the loss is that of standardized targets"
+    if data.left_out:
+        rows = "1 row" if data.left_out == 1 else f"{data.left_out:,} rows"
+        found["left out"] = f"{rows} of {data.rows + data.left_out:,}, in which a value is missing"
     return found
 
 

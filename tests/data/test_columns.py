@@ -13,6 +13,7 @@ from neurosim.data.columns import Encoding, column_of, column_words
 from neurosim.errors import DataError, NeurosimError, UsageError
 from neurosim.exchange.numpy_script import numpy_files
 from neurosim.plugin.columns import Column
+from neurosim.training.measures import measure_remarks
 
 ROWS = 'size;color;code;kind\n1,5;"red; dark";07;fern\n2,5;blue;11;moss\n;blue;7;fern\n4,5;"red; dark";11;moss\n'
 
@@ -38,6 +39,8 @@ def test_words_become_inputs_of_0_and_1(load):
     table = load(missing="drop", indices=["color"])
     assert table.feature_names == ("size", "color", "code")
     np.testing.assert_array_equal(table.features, [[1.5, 1, 7], [2.5, 0, 11], [4.5, 1, 11]])
+    said = measure_remarks({}, prepare(table, seed=0, test_fraction=0.34))
+    assert said["left out"] == "1 row of 4, in which a value is missing"
     assert table.targets.tolist() == [0, 1, 1]
 
 
@@ -162,7 +165,11 @@ def test_a_file_of_rows_keeps_the_encoding(tmp_path):
         read_rows(tmp_path / "bad.npz")
     complete = table_of((FRAME, "kind"), how=Encoding(missing="drop", indices=["color"]))
     (tmp_path / "data.npz").write_bytes(write_rows(complete))
-    assert read_rows(tmp_path / "data.npz", how=Encoding(missing="drop")).columns == complete.columns
+    again = read_rows(tmp_path / "data.npz", how=Encoding(missing="drop"))
+    assert (again.columns, again.left_out) == (complete.columns, 1)
+    np.savez(tmp_path / "bad.npz", X=[[1.0]], y=[[1.0]], left_out=[1])
+    with pytest.raises(DataError, match=r"bad\.npz: left_out must be a whole number"):
+        read_rows(tmp_path / "bad.npz")
     np.savez(tmp_path / "bad.npz", X=[[np.nan]], y=[0], classes=["a", "b"])
     with pytest.raises(UsageError, match="has an array named classes"):
         read_rows(tmp_path / "bad.npz", how=Encoding(missing="drop"))
