@@ -16,8 +16,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from neurosim.data.cifar import ARCHIVE as CIFAR_ARCHIVE
-from neurosim.data.cifar import LARGEST_ARCHIVE as CIFAR_LARGEST
-from neurosim.data.cifar import TEST, TRAINING
+from neurosim.data.cifar import RECORD, TEST, TRAINING
 from neurosim.data.folders import stored_file
 
 CHUNK = 1 << 16
@@ -36,7 +35,7 @@ class RemoteFile:
     payload_sha256 : str
         Published SHA-256 of the unpacked bytes; empty where only the .gz file is known.
     payload_size : int
-        Number of unpacked bytes; what is read from a mirror, and unpacked, is capped by it.
+        Number of unpacked bytes, of an archive about; what is read from a mirror, and unpacked, is capped by it.
     size : int
         Number of bytes of the .gz file, where that is published; 0 elsewhere.
     holds : tuple of str
@@ -123,7 +122,7 @@ DOWNLOADS: Mapping[str, Download] = MappingProxyType(
                     CIFAR_ARCHIVE,
                     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
                     "",
-                    CIFAR_LARGEST,
+                    60_000 * RECORD,
                     170_052_171,
                     (*TRAINING, TEST),
                 ),
