@@ -17,6 +17,11 @@ MOST_FORKS = 16
 # Nodes that leave open how their input lies.
 _OPEN = frozenset({"Add", "Cast", "Celu", "Div", "Dropout", "Elu", "Gelu", "HardSigmoid", "Identity", "LeakyRelu"})
 _OPEN |= {"Mul", "PRelu", "Relu", "Selu", "Shape", "Sigmoid", "Softplus", "Sub", "Swish", "Tanh", "Unsqueeze", "Gather"}
+# What to do about nodes that often stand at the end.
+_INSTEAD = {
+    "ArgMax": ("Export the network without it, up to the probabilities: predict chooses the largest.",),
+    "LogSoftmax": ("Export the network with a softmax, or up to what goes into it.",),
+}
 _LAST = (("LayerNormalization", -1), ("LayerNormalization", 3))
 _OF_MAPS = frozenset(
     {"AveragePool", "BatchNormalization", "Conv", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "ReduceMean"}
@@ -94,7 +99,8 @@ class Walker:
                     return name, state, node
                 raise refused(f"{place(node)} puts several tensors together in a way that is not understood")
             if node.kind not in HANDLERS:
-                raise refused(f"{place(node)} is not understood: no layer of neurosim does that")
+                what = f"{place(node)} is not understood: no layer of neurosim does that"
+                raise refused(what, *_INSTEAD.get(node.kind, ()))
             if len(node.outputs) != 1 and any(graph.users[other] for other in node.outputs[1:]):
                 raise refused(f"{place(node)} puts out several tensors")
             state = HANDLERS[node.kind](graph, chain, node, state)

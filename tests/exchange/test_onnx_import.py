@@ -267,6 +267,12 @@ def test_what_is_not_understood_is_named(imported, tmp_path, nodes, shape, weigh
     assert not (tmp_path / "0" / "model.safetensors").exists()
 
 
+def test_what_helps_with_a_logarithm_at_the_end(imported):
+    with pytest.raises(UsageError) as error:
+        imported(graph_of([FIRST, node("LogSoftmax", "a")], [1, 3], EYE))
+    assert error.value.hint == "Export the network with a softmax, or up to what goes into it."
+
+
 def test_claims_and_other_files(imported, tmp_path):
     def changed(change):
         model = graph_of([FIRST, node("Relu", "a")], [1, 3], EYE)
