@@ -14,9 +14,12 @@ from onnx_files import all_plugins, raw_rows
 from scripts import simulator
 
 from neurosim.errors import UsageError
-from neurosim.exchange.onnx_file import onnx_files
+from neurosim.exchange.onnx_file import Scaling, network_graph, onnx_files
 from neurosim.exchange.onnx_import import import_onnx
 from neurosim.exchange.onnx_operators import HANDLERS
+from neurosim.problem.building import build_network
+from neurosim.problem.outlines import data_or_outline
+from neurosim.runs.model import read_model
 from neurosim.runs.prediction import load_model
 from neurosim.scenario import load_scenario
 from neurosim.training.simulator import Simulator
@@ -114,6 +117,23 @@ def test_training_goes_on_from_there(imported):
     again.set_parameters(model.parameters)
     again.set_statistics(model.statistics)
     np.testing.assert_allclose(again.evaluate("train")["loss"], network.evaluate("train")["loss"], rtol=1e-5)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("name", ["mobilenet-v1", "resnet18"])
+def test_published_architectures_are_read_from_their_graphs(name, tmp_path, registry):
+    scenario = load_scenario(name)
+    network = build_network(scenario, data_or_outline(scenario))
+    arrays = {**network.named(network.start_values(0)), **network.named_statistics(network.start_statistics())}
+    nothing = Scaling(np.ones(()), np.zeros(()), np.ones(0), np.zeros(0))
+    (tmp_path / "a.onnx").write_bytes(
+        network_graph(network, arrays, nothing).message({"inputs": network.input_shape}, {}, name)
+    )
+    found = import_onnx(tmp_path / "a.onnx", tmp_path / "a", registry=registry)
+    read, _ = read_model(found.files[1])
+    assert (found.exact, found.network.size) == (False, network.size)
+    assert read.keys() == arrays.keys()
+    assert all(np.array_equal(read[key], array) for key, array in arrays.items())
 
 
 def test_a_description_of_another_graph_counts_for_nothing(imported):
