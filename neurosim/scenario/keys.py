@@ -48,6 +48,8 @@ _OTHER_WORDS = {
     "optim": "optimizer",
     "width": "units",
 }
+# Keys of layers that hold others.
+_OF_LAYERS = frozenset({"layers", "shortcut", "branches"})
 # Sections that people mean one key of.
 _MAIN = {"optimizer": "optimizer.name", "data": "data.source"}
 
@@ -147,9 +149,8 @@ def _walk(definition: Mapping[str, Any], value: Any, path: str, own: Mapping[str
     for name in dict.fromkeys([*stated, *present, *own]):
         here, now = f"{path}.{name}", present.get(name)
         part = stated.get(name, {})
-        if name == "layers" and isinstance(now, list):
-            for place, layer in enumerate(now):
-                yield from _walk(_definition(part.get("items"), layer), layer, f"{here}.{place}", {})
+        if name in _OF_LAYERS and isinstance(now, list):
+            yield from _listed(part, now, here)
             continue
         below = _definition(part, now)
         if below is not part:
@@ -158,6 +159,16 @@ def _walk(definition: Mapping[str, Any], value: Any, path: str, own: Mapping[str
             yield from _present(now, here)
         else:
             yield Key(here, part.get("description", ""), now, tuple(_choices(part)))
+
+
+def _listed(part: Mapping[str, Any], values: list[Any], path: str) -> Iterator[Key]:
+    """The keys of the tables in a list, or in the lists in it."""
+    items = _items(part)
+    for place, value in enumerate(values):
+        if isinstance(value, list):
+            yield from _listed(items, value, f"{path}.{place}")
+        else:
+            yield from _walk(_definition(items, value), value, f"{path}.{place}", {})
 
 
 def _present(value: Any, path: str) -> Iterator[Key]:
@@ -174,7 +185,7 @@ def keys_at(path: KeyPath, tree: Mapping[str, Any]) -> Mapping[str, Any]:
     here: Any = tree
     for part in path:
         here = value_at(here, (part,))
-        inner = definition.get("properties", {}).get(part) or definition.get("items", {})
+        inner = definition.get("properties", {}).get(part) or _items(definition)
         definition = _definition(inner or definition.get("additionalProperties"), here)
     keys: Mapping[str, Any] = definition.get("properties", {})
     return keys
@@ -198,6 +209,14 @@ def _definition(part: Any, value: Any) -> Mapping[str, Any]:
         if kind is None or (isinstance(value, Mapping) and value.get("kind") == kind):
             return found
     return part
+
+
+def _items(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a part of the schema says of the entries of the list that it allows; nothing where it allows none."""
+    found: Mapping[str, Any] = next(
+        (option["items"] for option in (part, *part.get("anyOf", ())) if "items" in option), {}
+    )
+    return found
 
 
 def _choices(part: Mapping[str, Any]) -> Iterator[str]:

@@ -79,6 +79,9 @@ def test_keys_of_the_scenario_that_is_given(place):
     assert "data.noise=" in offered("run moons --set data.")
     assert list(offered("run xor --set lr")) == ["optimizer.lr="]
     assert list(offered("explain moons --set network.layers.0.u")) == ["network.layers.0.units="]
+    assert list(offered("info resnet18 --set network.layers.5.shortcut.0.ch")) == [
+        "network.layers.5.shortcut.0.channels="
+    ]
     assert "now 7" in offered("info mine.toml --set training.ep")["training.epochs="].help
     assert "training.epochs=" in offered("replay runs/xor-1 --from 1 --set tr")
     assert "training.epochs=" in offered("run xor --seed 3 --set=tr")

@@ -35,6 +35,38 @@ def test_nested_layers_are_completed(load):
     assert relu.init.name == "he_uniform"
 
 
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        ('kind = "residual"\nlayers = [{ kind = "dense", units = 5 }]\nshortcut = [{ kind = "dense", unit = 5 }]',
+         'network.layers.0.shortcut.0.unit: unknown key; did you mean "units"?'),
+        ('kind = "residual"\nlayers = [{ kind = "dense", units = 5 }]\nshortcut = []',
+         "network.layers.0.shortcut: "),
+        ('kind = "residual"\ninit = "zeros"\nlayers = [{ kind = "batch_norm" }]\nshortcut = [{ kind = "batch_norm" }]',
+         "network.layers.0.init: it is for the projection, and shortcut has layers in its place"),
+        ('kind = "concatenation"\nbranches = [[], [{ kind = "dense", unit = 5 }]]',
+         's.toml:13:36: network.layers.0.branches.1.0.unit: unknown key; did you mean "units"?'),
+        ('kind = "concatenation"\nbranches = [[], []]', "network.layers.0.branches: all of them are empty"),
+        ('kind = "concatenation"\nbranches = [[{ kind = "flatten" }]]', "network.layers.0.branches: "),
+    ],
+)  # fmt: skip
+def test_faults_of_branches_are_found_in_their_place(load, layer, told):
+    with pytest.raises(ScenarioError) as error:
+        load(stacked(layer, 'kind = "dense"\nunits = 10\nactivation = "softmax"'))
+    assert told in str(error.value)
+
+
+def test_the_width_of_branches_is_known(load):
+    """Initial values are checked against it: 4 units pass on, and 3 are beside them."""
+    text = stacked(
+        'kind = "dense"\nunits = 4',
+        'kind = "concatenation"\nbranches = [[], [{ kind = "dense", units = 3 }]]',
+        'kind = "dense"\nunits = 1\nweight = [[1], [2]]',
+    )
+    with pytest.raises(ScenarioError, match="expected one row for each of the 7 inputs, not 2"):
+        load(text)
+
+
 def test_written_layers_come_back(load):
     scenario = load(NESTED)
     written = scenario.to_toml()

@@ -19,7 +19,7 @@ from support import (
 
 from neurosim.backends.cpu import backend, team
 from neurosim.backends.cpu.cutting import parts_of
-from neurosim.backends.cpu.table import Field
+from neurosim.backends.cpu.table import CONCATENATE, Field
 
 CCE = "categorical_cross_entropy"
 LAYERS = [
@@ -255,3 +255,14 @@ def test_a_thread_that_the_system_refuses_is_done_without(monkeypatch, threads):
 )
 def test_groups_are_divided_where_threads_would_have_none(groups, threads, parts):
     assert parts_of.py_func(groups, threads) == parts
+
+
+def test_a_concatenation_waits_for_the_columns_of_its_branches():
+    """Its blocks of columns are others than those of the last branch, which other threads may be at."""
+    net = support.network(64, [Concatenation(((), (Dense(96, "relu"),))), Dense(96, "relu"), Dense(10)])
+    bench = support.COMPILED[0].make(net, support.training(batch=64), threads=3)
+    bench.prepare()
+    stages = bench._plan("training", 64).stages
+    (place,) = (stages[:, Field.KIND] == CONCATENATE).nonzero()[0]
+    assert not stages[place - 1 : place + 1, Field.BY_ROWS].any()
+    assert stages[place - 1, Field.WAIT] == 1
