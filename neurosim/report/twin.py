@@ -184,8 +184,8 @@ def _schedule(record: Schedule | FeedbackSchedule, script: Script) -> dict[str, 
 
 def _rows(rows: Rows, targets: str) -> dict[str, Any]:
     return {
-        "x": _floats(rows.inputs(np.float64)),
-        "values": _floats(rows.values) if rows.values.shape[0] else None,
+        "x": {**_bytes(rows.features), "scale": rows.scale, "shift": rows.shift},
+        "values": _bytes(rows.values) if rows.values.shape[0] else None,
         "classes": rows.classes.tolist() if rows.classes.size else None,
         "weights": rows.weights.tolist() if rows.weights.size else None,
         "accuracy": rows.accuracy,
@@ -193,5 +193,7 @@ def _rows(rows: Rows, targets: str) -> dict[str, Any]:
     }
 
 
-def _floats(numbers: NDArray[Any]) -> str:
-    return base64.b64encode(np.ascontiguousarray(numbers, "<f8").tobytes()).decode()
+def _bytes(numbers: NDArray[Any]) -> dict[str, str]:
+    """Numbers as text, of their own kind: bytes of images stay bytes."""
+    kind = {"uint8": "|u1", "float32": "<f4"}.get(numbers.dtype.name, "<f8")
+    return {"kind": kind[1:], "base64": base64.b64encode(np.ascontiguousarray(numbers, kind).tobytes()).decode()}

@@ -48,6 +48,30 @@ def test_it_trains_until_it_is_paused(moons):
     clock(moons, "step 0$")
 
 
+def test_the_slider_leads_back_and_training_goes_on_to_another_future(moons):
+    button(moons, "Epoch").click()
+    clock(moons, "epoch 1,")
+    button(moons, "Epoch").click()
+    clock(moons, "epoch 2,")
+    shown = moons.page.locator(".measures").text_content()
+    slider = moons.page.get_by_label("Step to go back to")
+    slider.fill("3")
+    clock(moons, "step 3$")
+    assert moons.page.locator(".measures").text_content() != shown
+    # The future is still there: forward again it is the same.
+    slider.fill(slider.get_attribute("max"))
+    clock(moons, "epoch 2,")
+    assert moons.page.locator(".measures").text_content() == shown
+    slider.fill("3")
+    clock(moons, "step 3$")
+    lines = moons.page.locator("svg[aria-label^=Losses] path")
+    before = lines.count()
+    moons.page.get_by_label("Learning rate").select_option(label="0.3")
+    button(moons, "Epoch").click()
+    clock(moons, "epoch 1,")
+    assert lines.count() == 2 * before
+
+
 def test_a_link_restores_what_was_changed(moons, opened, tmp_path):
     moons.page.get_by_label("Activation").select_option(label="relu")
     moons.page.get_by_label("L2").select_option(label="0.01")

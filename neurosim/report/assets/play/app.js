@@ -1,5 +1,8 @@
 // The page: it holds the scenario and what the worker has told last, and brings its parts up to date.
 
+// Rows that are counted at each drawing.
+const MOST_JUDGED = 500;
+
 class App {
   constructor({ scenario, title, catalog, data, lesson, names }) {
     Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
@@ -100,6 +103,10 @@ class App {
         return [first, raw(numbers[r * width + 1], 1), classes ? classes[r] : 0];
       });
     }
+    // The rows that are judged, for what cannot be drawn over the plane.
+    const { x, classes } = splits.test ?? splits.train;
+    const count = Math.min(this.made.doubles(x).length / width, MOST_JUDGED);
+    this.rows = classes && { x: this.made.doubles(x).slice(0, count * width), classes: classes.slice(0, count), count };
     const all = Object.values(this.points).flat();
     this.box = [0, 1].map((k) => {
       const along = all.map((point) => point[k]);
@@ -135,7 +142,7 @@ class App {
     if (network.inputs <= 2) {
       this.maps.compute(MAP_CELLS);
       this.maps.compute(CELLS);
-    }
+    } else if (this.rows) this.maps.look(this.rows);
     this.diagram.draw();
     this.output.draw();
     this.losses_.draw();

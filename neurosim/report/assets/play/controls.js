@@ -93,7 +93,8 @@ class Controls {
         fresh.addEventListener("click", () => app.change({ "data.seed": (settings.get("data.seed") ?? 0) + 1 }));
       }
     }
-    this.tick(parent, "show test rows", app.showsTest, (on) => app.show({ showsTest: on }));
-    if (app.network?.inputs === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));
+    const drawn = app.network.inputs <= 2 && app.points.test;
+    if (drawn) this.tick(parent, "show test rows", app.showsTest, (on) => app.show({ showsTest: on }));
+    if (app.network.inputs === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));
   }
 }

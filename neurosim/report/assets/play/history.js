@@ -6,19 +6,32 @@ const MOST_POINTS = 400;
 
 class History {
   constructor(trainer) {
-    Object.assign(this, { trainer, every: 1, states: [], curves: { steps: [], epochs: [], losses: {}, accuracies: {} } });
+    const curves = { steps: [], epochs: [], losses: {}, accuracies: {} };
+    // `other` are the curves of a future that was left: training has gone on from a step before it.
+    Object.assign(this, { trainer, every: 1, states: [], curves, other: null });
     this.keep();
   }
 
+  // After each step.
   keep() {
     const { trainer } = this;
+    this.branch();
     if (trainer.steps % this.every) return;
-    // What was ahead of a step that was gone back to is another future.
-    this.states = this.states.filter((state) => state.steps < trainer.steps);
     this.states.push(trainer.state());
     if (this.states.length <= MOST_STATES) return;
     this.every *= 2;
     this.states = this.states.filter((state) => state.steps % this.every === 0);
+  }
+
+  // What was ahead of a step that was gone back to is another future from now on.
+  branch() {
+    const { steps } = this.trainer;
+    const last = this.curves.steps.at(-1) ?? -1;
+    this.states = this.states.filter((state) => state.steps < steps);
+    if (last < steps) return;
+    const from = this.curves.steps.findIndex((step) => step >= steps);
+    this.other = columnsOf(this.curves, (column) => column.slice(Math.max(from - 1, 0)));
+    this.curves = columnsOf(this.curves, (column) => column.slice(0, from));
   }
 
   // To the last state that is kept at or before a step, and on from there to the step itself.
@@ -32,16 +45,19 @@ class History {
   note(measures) {
     const { steps, epoch, place, stepsOfEpoch } = this.trainer;
     const { curves } = this;
-    const columns = [curves.steps, curves.epochs, ...Object.values(curves.losses), ...Object.values(curves.accuracies)];
-    // The future of a step that was gone back to is forgotten with the first one after it.
-    while (curves.steps.length && curves.steps.at(-1) >= steps) for (const column of columns) column.pop();
+    if (curves.steps.at(-1) >= steps) return;
     curves.steps.push(steps);
     curves.epochs.push(epoch + place / stepsOfEpoch);
     for (const [name, { loss, accuracy }] of Object.entries(measures)) {
       (curves.losses[name] ??= []).push(loss);
       (curves.accuracies[name] ??= []).push(accuracy);
     }
-    if (curves.steps.length <= MOST_POINTS) return;
-    for (const column of columns) column.splice(0, column.length, ...column.filter((_, k) => k % 2 === 0));
+    if (curves.steps.length > MOST_POINTS) this.curves = columnsOf(curves, (column) => column.filter((_, k) => k % 2 === 0));
   }
+}
+
+// Curves of which each column is changed.
+function columnsOf({ steps, epochs, losses, accuracies }, change) {
+  const each = (columns) => Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, change(column)]));
+  return { steps: change(steps), epochs: change(epochs), losses: each(losses), accuracies: each(accuracies) };
 }

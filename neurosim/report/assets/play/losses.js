@@ -14,37 +14,45 @@ class Losses {
 
   draw() {
     const { app, picture, slider } = this;
-    const { measures, curves, steps } = app.state;
+    const { measures, curves, other, steps, epochs, running } = app.state;
     this.numbers.replaceChildren();
     for (const [name, { loss, accuracy }] of Object.entries(measures)) {
       element("dt", this.numbers, {}, name);
       const hits = accuracy === null ? "" : `, ${percent(accuracy)} right`;
       element("dd", this.numbers, {}, `${short(loss)}${hits}`);
     }
-    const last = Math.max(curves.steps.at(-1) ?? 0, Number(slider.max) * Number(app.state.steps < Number(slider.max)));
-    if (document.activeElement !== slider || app.state.running) {
-      slider.max = Math.max(last, 1);
-      slider.value = steps;
-    }
+    slider.max = Math.max(curves.steps.at(-1), 1);
+    if (document.activeElement !== slider || running) slider.value = steps;
     this.told.textContent = String(steps);
+    this.curves(curves, other, epochs);
+  }
+
+  // The curves of this future, and pale those of the other one; a line where training is.
+  curves(curves, other, epochs) {
+    const { picture } = this;
     picture.replaceChildren();
-    const lines = Object.entries(curves.losses);
-    const all = lines.flatMap(([, values]) => values).filter(Number.isFinite);
+    const futures = other ? [other, curves] : [curves];
+    const all = futures.flatMap(({ losses }) => Object.values(losses).flat()).filter(Number.isFinite);
     if (!all.length) return;
-    const x = scale([0, Math.max(curves.epochs.at(-1), 1)], [34, 294]);
-    const y = scale([0, Math.max(...all) || 1], [92, 6]);
-    for (const tick of ticks(0, Math.max(...all) || 1, false, 3)) {
+    const last = Math.max(...futures.map((future) => future.epochs.at(-1)), 1);
+    const most = Math.max(...all) || 1;
+    const [x, y] = [scale([0, last], [34, 294]), scale([0, most], [92, 6])];
+    for (const tick of ticks(0, most, false, 3)) {
       shape("line", picture, { class: "grid", x1: 34, x2: 294, y1: y(tick), y2: y(tick) });
       shape("text", picture, { x: 30, y: y(tick) + 4, "text-anchor": "end" }, short(tick));
     }
-    for (const tick of ticks(0, Math.max(curves.epochs.at(-1), 1), false, 4)) {
+    for (const tick of ticks(0, last, false, 4)) {
       shape("text", picture, { x: x(tick), y: 106, "text-anchor": "middle" }, short(tick));
     }
-    lines.forEach(([name, values]) => {
-      const points = values.map((value, k) => `${x(curves.epochs[k]).toFixed(1)} ${y(value).toFixed(1)}`);
-      const k = SPLITS.indexOf(name);
-      const attributes = { class: "curve", d: `M${points.join("L")}`, stroke: LINES[[0, 2, 1][k]], ...dashes({ dash: DASHES[k] }) };
-      shape("path", picture, attributes);
-    });
+    for (const future of futures) {
+      for (const [name, values] of Object.entries(future.losses)) {
+        const points = values.map((value, k) => [future.epochs[k], value]).filter(([, value]) => Number.isFinite(value));
+        const d = `M${points.map(([epoch, value]) => `${x(epoch).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}`;
+        const k = SPLITS.indexOf(name);
+        const look = { stroke: LINES[[0, 2, 1][k]], opacity: future === curves ? 1 : 0.35, ...dashes({ dash: DASHES[k] }) };
+        if (points.length) shape("path", picture, { class: "curve", d, ...look });
+      }
+    }
+    shape("line", picture, { class: "marker", x1: x(epochs), x2: x(epochs), y1: 6, y2: 92 });
   }
 }

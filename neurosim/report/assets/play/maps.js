@@ -40,10 +40,73 @@ class Maps {
     return Float64Array.from({ length: rows }, (_, r) => source[r * width + unit]);
   }
 
-  draw(canvas, layer, unit) {
-    if (this.network.inputs !== 2 || !this.grids[MAP_CELLS]) return;
-    tint(canvas, this.numbers(MAP_CELLS, layer, unit), MAP_CELLS, null);
+  // Some rows of the data, put through the network: for what has more inputs than a plane.
+  look(rows) {
+    const { network } = this;
+    const pass = { rows: rows.count, training: false, keys: null };
+    const outputs = [];
+    let passed = rows.x;
+    for (const layer of network.layers) {
+      passed = layer.forward(passed, pass, network);
+      outputs.push(passed.slice(0, rows.count * layer.units));
+    }
+    this.seen = { ...rows, outputs };
   }
+
+  // A unit's tile: its output over the plane, its curve over one input, or what it gives each class on the average.
+  draw(canvas, layer, unit) {
+    if (this.network.inputs === 2 && this.grids[MAP_CELLS]) {
+      tint(canvas, this.numbers(MAP_CELLS, layer, unit), MAP_CELLS, null);
+    } else if (this.network.inputs === 1 && this.grids[MAP_CELLS]) {
+      line(canvas, this.numbers(MAP_CELLS, layer, unit));
+    } else if (this.seen) {
+      bars(canvas, this.means(layer, unit));
+    }
+  }
+
+  means(layer, unit) {
+    const { x, outputs, classes, count } = this.seen;
+    const source = layer < 0 ? x : outputs[layer];
+    const width = layer < 0 ? this.network.inputs : this.network.layers[layer].units;
+    const sums = new Array(Math.max(...classes) + 1).fill(0);
+    const counts = sums.slice();
+    for (let r = 0; r < count; r += 1) {
+      sums[classes[r]] += source[r * width + unit];
+      counts[classes[r]] += 1;
+    }
+    return sums.map((sum, k) => sum / (counts[k] || 1));
+  }
+}
+
+function plain(canvas) {
+  if (canvas.width < 60) [canvas.width, canvas.height] = [76, 76];
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  return [context, canvas.width, canvas.height];
+}
+
+function line(canvas, values) {
+  const [context, width, height] = plain(canvas);
+  const [low, high] = [Math.min(...values, 0), Math.max(...values, 0)];
+  const y = scale([low, high], [height - 6, 6]);
+  context.strokeStyle = hue("--line");
+  context.lineWidth = 2;
+  context.strokeRect(-2, y(0), width + 4, 0);
+  context.strokeStyle = COLORS[1];
+  context.lineWidth = 4;
+  context.beginPath();
+  values.forEach((value, k) => context.lineTo((k / (values.length - 1)) * width, y(value)));
+  context.stroke();
+}
+
+function bars(canvas, values) {
+  const [context, width, height] = plain(canvas);
+  const y = scale([Math.min(...values, 0), Math.max(...values, 0)], [height - 4, 4]);
+  const wide = width / values.length;
+  values.forEach((value, k) => {
+    context.fillStyle = color(k);
+    context.fillRect(k * wide + 2, Math.min(y(value), y(0)), Math.max(wide - 4, 1), Math.max(Math.abs(y(value) - y(0)), 1));
+  });
 }
 
 // `range`: what is neutral, and how far from it the color is full; left out, from the numbers themselves.

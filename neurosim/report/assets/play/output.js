@@ -7,6 +7,7 @@ class Output {
     Object.assign(this, { root, app });
     this.title = element("h2", root, {}, "What it answers");
     this.canvas = element("canvas", root, { role: "img", "aria-label": "What the network answers", class: "answer" });
+    this.table = element("table", root, { class: "counts" });
     this.note = element("p", root, { class: "soft" });
     this.key = element("div", root, { class: "key" });
     new ResizeObserver(() => this.draw()).observe(root);
@@ -21,11 +22,43 @@ class Output {
     }
     const drawn = app.network.inputs <= 2;
     this.canvas.hidden = !drawn;
-    this.note.textContent = drawn ? "" : `${app.network.inputs} inputs: the plane has only two. See the measures below.`;
+    const counted = !drawn && app.classes.length > 0;
+    this.table.hidden = !counted;
+    this.key.hidden = counted;
+    this.note.textContent = drawn ? "" : "A tile shows what a unit puts out for each class, on the average.";
+  }
+
+  // How many rows of each class are taken for which: in each row those of one class.
+  counts() {
+    const { app, table } = this;
+    const { outputs, classes, count } = app.maps.seen;
+    const names = app.classes;
+    const found = names.map(() => names.map(() => 0));
+    const last = outputs.at(-1);
+    const width = app.network.outputs;
+    for (let r = 0; r < count; r += 1) {
+      const row = Array.from(last.subarray(r * width, (r + 1) * width));
+      const answer = width === 1 ? Number(row[0] > app.threshold) : row.indexOf(Math.max(...row));
+      found[classes[r]][answer] += 1;
+    }
+    table.replaceChildren();
+    element("caption", table, { class: "soft" }, "Each row: the rows of one class; each column: what they are taken for");
+    const head = element("tr", element("thead", table));
+    element("td", head);
+    for (const name of names) element("th", head, { scope: "col", class: "number" }, name);
+    const body = element("tbody", table);
+    found.forEach((numbers, k) => {
+      const row = element("tr", body);
+      element("th", row, { scope: "row" }, names[k]);
+      numbers.forEach((number, answer) => {
+        element("td", row, { class: number && answer !== k ? "number missed" : "number" }, number ? String(number) : "·");
+      });
+    });
   }
 
   draw() {
-    const { app, canvas } = this;
+    const { app, canvas, table } = this;
+    if (app.values && !table.hidden && app.maps.seen) this.counts();
     if (!app.values || canvas.hidden) return;
     const wide = Math.max(canvas.clientWidth, 160);
     const dense = window.devicePixelRatio || 1;

@@ -1,9 +1,13 @@
 // Training, step by step and epoch by epoch, as the reference backend and the course of a run have it.
 
-// Numbers from the base64 of their bytes, or as they are.
+const KINDS_OF_NUMBERS = { u1: Uint8Array, f4: Float32Array, f8: Float64Array };
+
+// Numbers from the base64 of their bytes, scaled, or as they are.
 function doubles(given) {
-  if (typeof given !== "string") return given;
-  return new Float64Array(Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0)).buffer);
+  if (!given?.base64) return given;
+  const { kind, base64, scale = 1, shift = 0 } = given;
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  return Float64Array.from(new KINDS_OF_NUMBERS[kind](bytes.buffer), (number) => number * scale + shift);
 }
 
 // Rows of a split: `x` as the network gets them; `values` or `classes` are what it should answer.

@@ -20,7 +20,8 @@ function work(engine) {
     const splits = Object.keys(trainer.splits);
     const measures = Object.fromEntries(splits.map((name) => [name, trainer.evaluate(name)]));
     history.note(measures);
-    const state = { values: values.slice(), statistics: statistics.slice(), measures, curves: history.curves };
+    const { curves, other } = history;
+    const state = { values: values.slice(), statistics: statistics.slice(), measures, curves, other };
     postMessage({ state: { ...state, steps, epochs: epoch + place / stepsOfEpoch, running, ...more } });
   }
 
@@ -94,7 +95,6 @@ function work(engine) {
     },
     more() {
       waiting = true;
-      if (!running) return;
     },
   };
 
