@@ -54,6 +54,16 @@ class ScenarioPath(FilePath):
         return scenarios(incomplete)
 
 
+class OnnxPath(FilePath):
+    """An ONNX file."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """ONNX files, and folders."""
+        from neurosim.cli.completion import items, paths
+
+        return items(paths(incomplete, ".onnx"))
+
+
 class ShippedName(click.types.StringParamType):
     """The name of a shipped scenario."""
 

@@ -66,6 +66,13 @@ def test_runs_the_newest_first(place, command):
     assert list(offered(f"{command} la")) == ["last"]
 
 
+def test_onnx_files(place):
+    (place / "network.onnx").write_bytes(b"")
+    assert list(offered("import ")) == ["network.onnx", "runs/"]
+    assert list(offered("import network.onnx --o")) == ["--out"]
+    assert list(offered("export last --to o")) == ["onnx"]
+
+
 def test_keys_of_the_scenario_that_is_given(place):
     keys = offered("run mine.toml --set ")
     assert {"training.epochs=", "network.layers.0.units="} == {key for key in keys if not key.endswith(".kind=")}
