@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from neurosim.data.columns import (
     DROP,
     MEAN,
-    PLAIN,
     WITHOUT_DATES,
     Encoding,
     as_recorded,
@@ -28,6 +27,9 @@ from neurosim.suggestions import listed, named
 
 # What libraries call a missing value, besides None and nan.
 _MISSING = ("NAType", "NaTType")
+# Columns and rows that a message names.
+MOST_COLUMNS, MOST_ROWS = 5, 5
+INSTEAD = f'Leave such rows out, or say what to do about them: data.missing = "{DROP}", or "{MEAN}" for numbers.'
 _CATEGORIES = ("category", "dictionary", "Categorical", "Enum")
 
 
@@ -156,16 +158,17 @@ def encoded(given: Given, how: Encoding) -> Features:
     how.check(list(given.columns))
     parts: list[tuple[Column, NDArray[Any]]] = []
     useless: list[str] = []
+    lacking: dict[str, NDArray[np.bool_]] = {}
     for name, values in given.columns.items():
         asked = name in how.named or name in given.categorical
         if asked or _is_text(values):
             categories, indices = categories_of(name, labels_of(values), len(values), asked=asked)
-            _refuse_missing(given.what, name, indices < 0, how)
+            lacking[f'column "{named(name)}"'] = indices < 0
             parts.append((how.column(name, categories), indices))
         elif is_numbers(values):
             numbers = floats(values)
             if how.missing != MEAN:
-                _refuse_missing(given.what, name, np.isnan(numbers), how)
+                lacking[f'column "{named(name)}"'] = np.isnan(numbers)
             parts.append((how.column(name), numbers))
         else:
             useless.append(name)
@@ -176,6 +179,7 @@ def encoded(given: Given, how: Encoding) -> Features:
             "features have to be numbers, or words that are categories",
             WITHOUT_DATES if content == "dates" else "Leave such columns out, or name them in data.categorical.",
         )
+    _refuse_missing(given.what, lacking, f"{INSTEAD}{' Words have no mean.' if how.missing == MEAN else ''}")
     return Features(assembled(parts), input_names([column for column, _ in parts]), (), as_recorded(parts))
 
 
@@ -201,7 +205,8 @@ def learned_inputs(columns: Mapping[str, Any], learned: Sequence[Column], what: 
                 f'{what}: column "{named(column.name)}" holds {content_of(values)}; the network learned it as numbers'
             ) from error
         if not column.fills:
-            _refuse_missing(what, column.name, np.isnan(numbers), PLAIN)
+            hint = 'Leave such rows out; a network trained with data.missing = "mean" takes them.'
+            _refuse_missing(what, {f'column "{named(column.name)}"': np.isnan(numbers)}, hint)
         parts.append((column, numbers))
     return assembled(parts)
 
@@ -253,32 +258,29 @@ def _of_array(what: str, values: NDArray[Any]) -> Features:
     if flat.dtype == np.uint8 and (image_shape or (flat > 1).any()):
         return Features(np.ascontiguousarray(flat), (), image_shape)
     flat = floats(flat)
-    missing = np.argwhere(np.isnan(flat))
-    if len(missing):
-        raise DataError(
-            f"{what}: {_missing_values(len(missing))}, the first in row {missing[0][0]}, column {missing[0][1]}",
-            _instead(),
-        )
+    missing = np.isnan(flat)
+    _refuse_missing(
+        what, {f"column {place}": missing[:, place] for place in np.flatnonzero(missing.any(axis=0))}, INSTEAD
+    )
     return Features(flat, (), image_shape)
 
 
-def _refuse_missing(what: str, name: str, missing: NDArray[np.bool_], how: Encoding) -> None:
-    rows = np.flatnonzero(missing)
-    if not rows.size:
+def _refuse_missing(what: str, lacking: Mapping[str, NDArray[np.bool_]], hint: str) -> None:
+    """Raise DataError where values are missing, with how many there are and in which rows, by column."""
+    found = {name: np.flatnonzero(missing).tolist() for name, missing in lacking.items()}
+    places = [f"{name} ({_rows(rows)})" for name, rows in found.items() if rows]
+    if not places:
         return
-    no_mean = " Words have no mean." if how.missing == MEAN else ""
-    raise DataError(
-        f'{what}: {_missing_values(rows.size)}, the first in row {rows[0]}, column "{named(name)}"',
-        f"{_instead()}{no_mean}",
-    )
+    count = sum(map(len, found.values()))
+    more = f" and {len(places) - MOST_COLUMNS:,} columns more" if len(places) > MOST_COLUMNS else ""
+    missing = "1 value is missing" if count == 1 else f"{count:,} values are missing"
+    raise DataError(f"{what}: {missing}, in {', '.join(places[:MOST_COLUMNS])}{more}", hint)
 
 
-def _missing_values(count: int) -> str:
-    return "1 value is missing" if count == 1 else f"{count:,} values are missing"
-
-
-def _instead() -> str:
-    return f'Leave such rows out, or say what to do about them: data.missing = "{DROP}", or "{MEAN}" for numbers.'
+def _rows(rows: Sequence[int]) -> str:
+    shown = ", ".join(map(str, rows[:MOST_ROWS]))
+    more = f" and {len(rows) - MOST_ROWS:,} more" if len(rows) > MOST_ROWS else ""
+    return f"row{'s' * (len(rows) > 1)} {shown}{more}"
 
 
 def floats(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -71,7 +71,7 @@ def test_a_column_and_the_table_without_it():
     nullable = frame.convert_dtypes()
     same(table_of((nullable, "animal")), table_of((frame, "animal")))
     nullable.loc[2, "width"] = None
-    with pytest.raises(DataError, match='1 value is missing, the first in row 2, column "width"'):
+    with pytest.raises(DataError, match=r'1 value is missing, in column "width" \(row 2\)'):
         table_of((nullable, "animal"))
 
 
@@ -98,7 +98,11 @@ def test_other_rows_are_encoded_as_the_training_rows():
         ([[[1], [2, 3]], [0, 1]], "X is no array"),
         ((X, NAMES[:3]), "4 rows in X and 3 in y"),
         ((X[:0], []), "X has no rows"),
-        ((np.where(X == 3, np.nan, X), NAMES), "1 value is missing, the first in row 1, column 0"),
+        ((np.where(X == 3, np.nan, X), NAMES), r"1 value is missing, in column 0 \(row 1\)"),
+        (
+            ({"a": [None, *range(8)], "b": [np.nan] * 9, "y": [0, 1, 0] * 3}, "y"),
+            r'10 values are missing, in column "a" \(row 0\), column "b" \(rows 0, 1, 2, 3, 4 and 4 more\)',
+        ),
         ((X, ["cat", None, None, "dog"]), "2 rows have no target, the first is row 1"),
         ((X, ["cat"] * 4), 'y is "cat" in every row'),
         ((X, np.zeros((4, 1, 1))), "expected"),
