@@ -99,6 +99,7 @@ def test_a_network_without_batch_norm_has_none(tmp_path):
     assert described["input_shape"] == [64]
     assert described["network"]["layers"][0] == {
         "kind": "dense", "units": 4, "activation": {"name": "relu"}, "bias": True, "l1": 0.0, "l2": 0.0,
+        "frozen": False,
     }  # fmt: skip
 
 
