@@ -92,7 +92,8 @@ class DataSection(Naming):
     )
     standardize: bool = Field(
         default=False,
-        description="Scale each feature to mean 0 and standard deviation 1, as measured on the training rows.",
+        description="Scale each feature to mean 0 and standard deviation 1, as measured on the training rows; "
+        "categories stay 0 and 1.",
     )
     standardize_targets: bool | None = Field(
         default=None,
