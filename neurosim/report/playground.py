@@ -108,6 +108,8 @@ def _check(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> None:
     if lacking is not None:
         kinds = "dense layers, activations, dropout, normalization, residual layers and branches of these"
         raise UsageError(f"the page cannot train network.{lacking.name} ({lacking.kind}): it has {kinds}", other)
+    if network.frozen:
+        raise UsageError("the page cannot train with frozen layers: it would train them too", other)
     if scenario.augmentation != AugmentationSection():
         raise UsageError("the page cannot train with augmentation, which changes the images in every epoch", other)
     if scenario.training.batch_schedule is not None:

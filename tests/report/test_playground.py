@@ -108,6 +108,7 @@ def test_what_it_downloads_is_run_to_the_same_loss(name, opened, tmp_path):
     [
         ("digits-cnn", {}, r"network\.layers\.0 \(conv2d\)"),
         ("moons", {"training.batch_schedule": "epoch_decay"}, "batch_schedule"),
+        ("moons", {"network.layers.0.frozen": True}, "frozen layers"),
     ],
 )
 def test_what_it_cannot_train_is_said(name, overrides, said):
