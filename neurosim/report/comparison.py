@@ -14,6 +14,7 @@ from neurosim.errors import UsageError
 from neurosim.markup import amount, escape, measure_words, table
 from neurosim.printable import label
 from neurosim.scenario.faults import show
+from neurosim.scenario.scenario import holds_tables
 from neurosim.training.measures import JUDGED_BY, judged_split
 
 if TYPE_CHECKING:  # what compares need not load a simulator
@@ -125,7 +126,7 @@ def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
         if isinstance(params, Mapping):
             entries |= params
         return own + [leaf for key, entry in entries.items() for leaf in _leaves(entry, f"{path}.{key}")]
-    if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+    if holds_tables(value):
         return [leaf for place, entry in enumerate(value) for leaf in _leaves(entry, f"{path}.{place}")]
     if isinstance(value, bool):
         return [(path, str(value).lower())]

@@ -224,9 +224,14 @@ class Scenario:
         return self.training.model_copy(update={"observers": self.may_stop_it or None})
 
 
+def holds_tables(value: Any) -> bool:
+    """Whether a value is a list with tables in it, or in the lists in it, as the branches of a layer are."""
+    return isinstance(value, list) and any(isinstance(entry, Mapping) or holds_tables(entry) for entry in value)
+
+
 def _settings(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """The values in a tree of tables with their keys; a list of numbers or texts is one."""
-    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+    if holds_tables(value):
         value = {str(place): entry for place, entry in enumerate(value)}
     if not isinstance(value, dict):
         yield key, value

@@ -56,6 +56,13 @@ def test_faults_of_branches_are_found_in_their_place(load, layer, told):
     assert told in str(error.value)
 
 
+def test_settings_of_branches_have_keys_of_their_own(load):
+    settings = dict(load(stacked('kind = "concatenation"\nbranches = [[], [{ kind = "dense", units = 3 }]]',
+                                 'kind = "dense"\nunits = 10\nactivation = "softmax"')).settings())  # fmt: skip
+    assert settings["network.layers.0.branches.1.0.units"] == 3
+    assert "network.layers.0.branches" not in settings
+
+
 def test_the_width_of_branches_is_known(load):
     """Initial values are checked against it: 4 units pass on, and 3 are beside them."""
     text = stacked(
