@@ -160,12 +160,14 @@ def team_for(
         keeps_inputs=True,
     )
     wanted = 3 * batch * network.size / given.work
-    threads = min(max(2 ** math.ceil(math.log2(max(wanted, 1.0))), 2), given.most_threads)
+    threads = min(max(_power_of_two(wanted), 2), given.most_threads)
     slots = len(training.slots)
     statistics = sum(entry.size for entry in network.statistics)
+    # So that folds of a data set, which differ by a row, have the same kernel.
+    room = _power_of_two(rows)
     # What is looked at most often comes first.
     lengths = {"work": table.work, "weights": network.size + statistics}
-    lengths |= {"state": network.size if slots else 0, "order": rows, "measures": rows}
+    lengths |= {"state": network.size if slots else 0, "order": room, "measures": room}
     while threads < given.warp and _fitting(lengths, slots, given.shared * threads // given.warp) != lengths:
         threads *= 2
     networks = max(given.warp // threads, 1)
@@ -184,6 +186,11 @@ def team_for(
         here=_fitting(lengths, slots, given.shared // networks),
         slots=slots,
     )
+
+
+def _power_of_two(number: float) -> int:
+    """The least that is not below a number."""
+    return int(2 ** math.ceil(math.log2(max(number, 1.0))))
 
 
 def _numbers(lengths: dict[str, int], slots: int) -> dict[str, int]:

@@ -38,6 +38,10 @@ def test_the_rows_of_a_batch_are_constant_where_all_have_as_many(rows, batch, wh
     assert (found.batch, found.whole) == (min(batch, rows), whole)
 
 
+def test_folds_that_differ_by_a_row_have_the_same_kernel():
+    assert team(DIGITS, 32, 1437).text() == team(DIGITS, 32, 1438).text() != team(DIGITS, 16, 1438).text()
+
+
 def test_steps_of_dense_layers_alone_are_a_straight_line():
     assert team(XOR, 4, 4).straight
     assert not team(support.network(3, [Dense(4), BatchNorm(), Dense(1)], "mse"), 4, 4).straight

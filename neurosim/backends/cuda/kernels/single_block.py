@@ -80,7 +80,7 @@ def train_networks(
     own_weights = weights_here[place] if WEIGHTS_HERE else weights[network]
     own_state = state_here[place] if STATE_HERE else state[network]
     own_work = work_here[place] if WORK_HERE else work[network]
-    own_order = order_here[place] if ORDER_HERE else order[network]
+    own_order = order_here[place][: order.shape[1]] if ORDER_HERE else order[network]
     own_measures = measures_here[place] if MEASURES_HERE else measures[network]
     if WEIGHTS_HERE:
         copy(weights[network], own_weights, lane)
