@@ -12,7 +12,7 @@ from neurosim.backends.cpu.groups import is_small
 from neurosim.backends.cuda.fields import Field, Kind, Phase, Terms
 from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.layout import build_table
-from neurosim.backends.cuda.table import Table
+from neurosim.backends.cuda.table import Table, learns
 from neurosim.backends.cuda.target import simulated
 from neurosim.network.network import Network
 from neurosim.network.training import Training
@@ -136,7 +136,9 @@ class Team:
             if phase == Phase.JUDGE_ROWS and self.outputs <= _FEW:
                 lines.append("    judge_outputs(net, data, loss, rows, first, measures, (0, 1))")
             elif phase == Phase.LEARN:
-                dense = (s for s, stage in enumerate(self.table.stages) if stage[Field.KIND] == Kind.DENSE)
+                dense = (
+                    s for s, stage in enumerate(self.table.stages) if stage[Field.KIND] == Kind.DENSE and learns(stage)
+                )
                 lines += [f"    learn_dense(net, data, {s}, rows, first, learner, step, 1, (0, 1))" for s in dense]
             else:
                 lines.append(f"    run_phase({int(phase)}, {s}, {rest}")

@@ -2,7 +2,7 @@
 
 import pytest
 import support
-from support import BatchNorm, Dense
+from support import BatchNorm, Dense, Frozen
 
 from neurosim.backends.cuda.strategy import ON_GPU
 from neurosim.backends.cuda.teams import team_for
@@ -46,3 +46,9 @@ def test_steps_of_dense_layers_alone_are_a_straight_line():
     assert team(XOR, 4, 4).straight
     assert not team(support.network(3, [Dense(4), BatchNorm(), Dense(1)], "mse"), 4, 4).straight
     assert not team(support.network(3, [Dense(4) for _ in range(20)], "mse"), 4, 4).straight
+
+
+def test_frozen_layers_have_no_place_in_the_line():
+    found = team(support.network(2, [Frozen(Dense(4)), Dense(1)], "mse"), 4, 4)
+    assert found.straight
+    assert [s for s in range(2) if f"learn_dense(net, data, {s}," in found.text()] == [1]

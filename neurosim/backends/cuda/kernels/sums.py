@@ -19,6 +19,7 @@ from neurosim.backends.cuda.kernels.common import (
     BIAS,
     BIAS_FIRST,
     DENSE,
+    FROZEN,
     INPUTS,
     KIND,
     ONE,
@@ -100,7 +101,7 @@ def learn(net, data, rows, first, learner, step, learning, team, shared):
     """Gradients of all parameters, with their update at once; without `learning` they are stored instead."""
     stages, _, _, _, _ = net
     for s in range(stages.shape[0]):
-        if stages[s, KIND] == DENSE:
+        if stages[s, KIND] == DENSE and stages[s, FROZEN] < 0:
             learn_dense(net, data, s, rows, first, learner, step, learning, team)
     learn_layers(net, rows, learner, step, learning, team)
 
