@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from neurosim.formulas import form
@@ -57,6 +57,30 @@ class Script:
             self.texts[name] = JavaScriptPrinter(read(function), self).function()
         return self._names[function]
 
+    def add_update(self, function: Callable[..., Any], columns: int, flag: int | None, results: int) -> str:
+        """Write a function of an optimizer with the loop over all numbers around it; returns the loop's name.
+
+        The loop is called with the columns ``x`` of numbers, those ``y`` of results, the range ``from`` to ``to``, the
+        number of argument `flag`, the step and the params. Expressions of these two alone are worked out before it.
+        """
+        formula = read(function)
+        lifted, constants = _without_constants(formula, formula.params[columns:])
+        printer = JavaScriptPrinter(lifted, self, results)
+        name = self.add_text(printer.function())
+        given = ", ".join(map(_name, formula.params[columns + 1 :]))
+        step = _name(formula.params[columns])
+        before = "".join(f"const {_name(key)} = {printer.write(value)};\n" for key, value in constants.items())
+        numbers = ["flag" if place == flag else f"x{place}[i]" for place in range(columns)]
+        outside = [_name(word) for word in (*formula.params[columns:], *constants)]
+        stored = " ".join(f"y{place}[i] = o[{place}];" for place in range(results))
+        return self.add_text(
+            f"function (x, y, from, to, flag, {step}, p) {{\nconst [{given}] = p;\n{before}"
+            f"const [{', '.join(f'x{place}' for place in range(columns))}] = x;\n"
+            f"const [{', '.join(f'y{place}' for place in range(results))}] = y;\n"
+            f"const o = new Float64Array({results});\nfor (let i = from; i < to; i += 1) {{\n"
+            f"FORMULAS.{name}({', '.join([*numbers, *outside, 'o'])});\n{stored}\n}}\n}}"
+        )
+
     def add_text(self, text: str) -> str:
         """Add a function that is written already, such as a loop around one of these; returns its name."""
         name = next((name for name, known in self.texts.items() if known == text), f"g{len(self.texts)}")
@@ -74,9 +98,11 @@ class JavaScriptPrinter(Printer):
 
     refusal = ("this cannot be written in JavaScript", "use arithmetic, if and functions of math")
 
-    def __init__(self, formula: form.Formula, script: Script) -> None:
+    def __init__(self, formula: form.Formula, script: Script, results: int = 0) -> None:
         super().__init__(formula)
         self._script = script
+        # Where there are some, they are stored in a last argument, which takes no memory, unlike an array to return.
+        self._results = results
         self._unlimited = set() if is_ours(formula) else Bounds(formula, set()).unlimited
 
     def function(self) -> str:
@@ -85,7 +111,8 @@ class JavaScriptPrinter(Printer):
         others = [_name(name) for name in self.formula.local if name not in params]
         declared = f"let {', '.join(others)};\n" if others else ""
         declared += "let rounds = 0;\n" if self._unlimited else ""
-        return f"function ({', '.join(map(_name, params))}) {{\n{declared}{self._block(self.formula.body)}}}"
+        given = [*map(_name, params), *(["o"] if self._results else [])]
+        return f"function ({', '.join(given)}) {{\n{declared}{self._block(self.formula.body)}}}"
 
     def _block(self, statements: Iterable[form.Statement]) -> str:
         return "".join(f"{text}\n" for text in self.write_all(statements))
@@ -105,7 +132,17 @@ class JavaScriptPrinter(Printer):
         return f"{self.write(node.call)};"
 
     def write_return(self, node: form.Return) -> str:
-        return "return;" if node.value is None else f"return {self.write(node.value)};"
+        if node.value is None:
+            return "return;"
+        if not self._results:
+            return f"return {self.write(node.value)};"
+        if isinstance(node.value, form.Tuple):
+            made = " ".join(f"o[{place}] = {text};" for place, text in enumerate(self.write_all(node.value.items)))
+        elif self._results == 1:
+            made = f"o[0] = {self.write(node.value)};"
+        else:
+            made = f"o.set({self.write(node.value)});"
+        return f"{made} return;"
 
     def write_if(self, node: form.If) -> str:
         rest = f" else {{\n{self._block(node.orelse)}}}" if node.orelse else ""
@@ -184,6 +221,40 @@ class JavaScriptPrinter(Printer):
     def write_helper(self, node: form.Helper) -> str:
         arguments = ", ".join(self.write_all(node.arguments))
         return f"FORMULAS.{self._script.add(node.function)}({arguments})"
+
+
+def _without_constants(
+    formula: form.Formula, invariant: Sequence[str]
+) -> tuple[form.Formula, dict[str, form.Expression]]:
+    """A formula whose expressions of `invariant` names alone, where they cost something, are further arguments."""
+    found: dict[str, form.Expression] = {}
+
+    def costly(node: form.Node) -> bool:
+        parts = list(form.walk([node]))
+        if any(isinstance(part, form.Index | form.Helper | form.Entry) for part in parts):
+            return False
+        names = [part.id for part in parts if isinstance(part, form.Name)]
+        calls = [part for part in parts if isinstance(part, form.Call | form.Binary)]
+        powers = any(isinstance(part, form.Call) or part.operator in ("**", "/") for part in calls)
+        return powers and bool(names) and set(names) <= set(invariant)
+
+    def lift(node: form.Node) -> Any:
+        if isinstance(node, form.Expression) and costly(node):
+            name = f"constant{len(found)}"
+            found[name] = node
+            return form.Name(name, line=node.line)
+        return form.rebuilt(node, lift)
+
+    targets = [part for part in form.walk(formula.body) if isinstance(part, form.Assign | form.Augment)]
+    assigned = form.walk([target for part in targets for target in _targets(part)])
+    if any(isinstance(part, form.Name) and part.id in invariant for part in assigned):
+        return formula, {}
+    body = tuple(lift(statement) for statement in formula.body)
+    return replace(formula, params=(*formula.params, *found), body=body), found
+
+
+def _targets(node: form.Assign | form.Augment) -> Sequence[form.Node]:
+    return node.targets if isinstance(node, form.Assign) else [node.target]
 
 
 def _name(name: str) -> str:

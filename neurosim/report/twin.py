@@ -139,22 +139,9 @@ def _optimizer(record: Optimizer, script: Script) -> dict[str, Any]:
         return {name: getattr(reduction, name) for name in ("name", "operation", "of", "scope")}
 
     def all_of(part: Any) -> str:
-        # Columns of numbers first, then those of helpers; what a number belongs to is a flag.
-        columns = [f"x[{place}]" for place in range(len(part.numbers) + len(part.helpers))]
-        numbers = [
-            "flag" if name == IS_BIAS else f"{column}[i]"
-            for column, name in zip(columns, (*part.numbers, *part.helpers), strict=True)
-        ]
-        made = f"CALL({', '.join(numbers)}, t PARAMS)"
-        if len(part.results) == 1:
-            # A rule without slots may return its number alone, or in a tuple.
-            body = f"const made = {made};\ny[0][i] = made.length ? made[0] : made;"
-        else:
-            stored = "".join(f"\ny[{place}][i] = made[{place}];" for place in range(len(part.results)))
-            body = f"const made = {made};{stored}"
-        line = f"for (let i = from; i < to; i += 1) {{\n{body}\n}}"
-        function = script.add(part.function)
-        return _loop(script, function, "x, y, from, to, flag, t", line, len(record.params))
+        columns = [*part.numbers, *part.helpers]
+        flag = columns.index(IS_BIAS) if IS_BIAS in part.helpers else None
+        return script.add_update(part.function, len(columns), flag, len(part.results))
 
     return {
         "slots": list(record.slots),

@@ -1,7 +1,9 @@
 """The page that trains, in headless Chromium: it trains, follows its controls, and leads back to ``neurosim run``."""
 
+import importlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from neurosim.errors import UsageError
 from neurosim.problem.assembly import assemble
 from neurosim.report.playground import playground
 from neurosim.scenario import load_scenario
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def page_of(folder, name, **overrides):
@@ -115,6 +119,18 @@ def test_what_it_cannot_train_is_said(name, overrides, said):
     scenario = load_scenario(name, overrides=overrides)
     with pytest.raises(UsageError, match=said):
         playground(scenario, assemble(scenario))
+
+
+@pytest.mark.ci
+def test_the_benchmark_measures_two_that_learn(browser, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    benchmark = importlib.import_module("playground")
+    page = browser.new_page()
+    found = benchmark.measure(page, 8, 8000, 1)
+    page.close()
+    assert found["loss"] < 0.4
+    assert found["peerLoss"] < 0.4
+    assert len(found["ours"]) == len(found["theirs"]) == 1
 
 
 def test_the_command_writes_a_page(tmp_path, capsys):

@@ -17,6 +17,7 @@ class Rows {
     Object.assign(this, { x, values, classes, weights, accuracy, targets, inputs });
     this.count = x.length / inputs;
     this.width = values ? values.length / this.count : 0;
+    this.answers = targets === "classes" ? classes : rowsOf(values, this.width, this.count);
     this.everything = Int32Array.from({ length: this.count }, (_, k) => k);
     this.choose(this.everything, 0);
   }
@@ -28,9 +29,7 @@ class Rows {
   }
 
   of(r) {
-    const row = this.order[this.from + r];
-    if (this.targets === "classes") return this.classes[row];
-    return this.values.subarray(row * this.width, (row + 1) * this.width);
+    return this.answers[this.order[this.from + r]];
   }
 
   weight(r) {
