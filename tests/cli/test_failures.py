@@ -157,7 +157,7 @@ def test_a_command_with_very_many_columns_is_left_out(neurosim):
         names = [f"c{k}" for k in range(count)]
         row = ",".join(["1.5"] * count)
         Path("t.csv").write_text(
-            ",".join([*names, "word", "y"]) + "".join(f"\n{row},no,{k}.5" for k in range(9)) + "\n"
+            ",".join([*names, "word", "y"]) + "".join(f"\n{row},{'no' if k else 0},{k}.5" for k in range(9)) + "\n"
         )
         done = neurosim("run", "sine", "--out", "out", *settings)
         assert done.code == 3, done.err

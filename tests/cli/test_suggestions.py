@@ -30,7 +30,7 @@ SET = "settings of a scenario are changed with --set: neurosim "
         ("rum xor", 'did you mean "run"?'),
         ("learning rate", "to have it explained: neurosim glossary learning rate\n"),
         ("last", "neurosim report last"),
-        ("nonsense", "commands: run, copy, explain"),
+        ("nonsense", "commands: run, play, copy, explain"),
         ("--seed 3 run xor", "options follow the command: neurosim run xor --seed 3\n"),
         ("--lr 3 run xor", "options follow the command: neurosim run xor --set optimizer.lr=3\n"),
         ("--seed 3", "options follow a command"),
