@@ -20,7 +20,7 @@ def engine(script: Script) -> str:
     return (
         "function engine() {\n"
         + "\n".join(parts)
-        + "\nreturn { Rows, Trainer, Network, History, makeTable, splitsOf, choice, doubles };\n}\n"
+        + "\nreturn { Rows, Trainer, Network, History, makeTable, splitsOf, choice, doubles, readCsv, writeCsv };\n}\n"
     )
 
 

@@ -138,3 +138,35 @@ def test_the_command_writes_a_page(tmp_path, capsys):
     assert capsys.readouterr().out == f"{tmp_path / 'new' / 'xor.html'}\n"
     size = (tmp_path / "new" / "xor.html").stat().st_size
     assert size < 400_000
+
+
+def test_points_are_drawn_and_lead_to_a_table(moons, tmp_path):
+    moons.page.get_by_label("Draw points").select_option(label="class 1")
+    answer = moons.page.locator("canvas.answer")
+    answer.click(position={"x": 40, "y": 60})
+    answer.click(position={"x": 60, "y": 60})
+    clock(moons, "step 0$")
+    files = {}
+    moons.page.on("download", lambda download: files.update({download.suggested_filename: download}))
+    button(moons, "Download scenario.toml").click()
+    moons.page.wait_for_timeout(300)
+    for name, download in files.items():
+        download.save_as(tmp_path / name)
+    rows = (tmp_path / "points.csv").read_text().splitlines()
+    assert rows[0] == "x1,x2,class"
+    assert rows[-1].endswith(",1")
+    neurosim.run(
+        tmp_path / "scenario.toml", backend="reference", overrides={"training.epochs": 1}, out=tmp_path / "run"
+    )
+
+
+def test_a_table_of_ones_own(moons):
+    text = "height;width;kind\n1;2;oak\n2;1;elm\n1.5;2;oak\n3;1;elm\n1;2.5;ash\n2;2;ash\n2;5;oak\n2;4;elm\n2;4.5;ash\n"
+    chooser = moons.page.get_by_label("Your table (.csv)")
+    chooser.set_input_files({"name": "trees.csv", "mimeType": "text/csv", "buffer": text.encode()})
+    moons.page.get_by_text("class elm").wait_for()
+    button(moons, "Epoch").click()
+    clock(moons, "epoch 1,")
+    chooser = moons.page.get_by_label("Your table (.csv)")
+    chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\nx,3\n2,2\n"})
+    moons.page.get_by_role("alert").filter(has_text='line 3, column a: "x" is no number').wait_for()

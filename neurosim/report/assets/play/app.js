@@ -6,7 +6,7 @@ const MOST_JUDGED = 500;
 class App {
   constructor({ scenario, title, catalog, data, lesson, names }) {
     Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
-    Object.assign(this, { state: null, values: null, looked: null, pinned: null });
+    Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null });
     this.settings = new Settings(scenario);
     this.settings.restore(location.hash);
     this.made = engine();
@@ -50,6 +50,13 @@ class App {
     const foot = element("div", root, { class: "foot" });
     const save = element("button", foot, { type: "button" }, "Download scenario.toml");
     save.addEventListener("click", () => this.download());
+    this.message = element("p", foot, { class: "note", role: "alert", hidden: "" });
+    for (const kind of ["dragover", "drop"]) {
+      window.addEventListener(kind, (event) => {
+        event.preventDefault();
+        if (kind === "drop" && event.dataTransfer.files.length) this.take(event.dataTransfer.files[0]);
+      });
+    }
     if (this.lesson) {
       const lesson = element("details", root, {});
       element("summary", lesson, {}, "What to look for");
@@ -61,14 +68,15 @@ class App {
   begin() {
     const { settings, catalog } = this;
     const { now } = settings;
-    const table = this.made.makeTable(now.data, catalog);
+    const table = this.made.makeTable(now.data, catalog, this.own);
     const loss = catalog.losses[this.lossName()];
     const inputs = table ? table.width : this.data.inputs;
     this.network = new this.made.Network(now.network, inputs, catalog);
     const wanted = { outputs: this.network.outputs, targets: loss.targets };
     const found = table ? this.made.splitsOf(table, now.data, wanted) : this.data;
     this.scales = { inputs: found.inputs_ ?? found.inputs, outputs: found.outputs };
-    this.classes = table ? Array.from({ length: table.classes ?? 0 }, (_, k) => String(k)) : this.data.classes;
+    const numbered = Array.from({ length: table?.classes ?? 0 }, (_, k) => String(k));
+    this.classes = table ? (table.labelNames ?? numbered) : this.data.classes;
     this.inputNames = table ? table.names : this.given;
     this.tables = tablesOf(now.network.layers);
     this.look(null);
@@ -83,8 +91,8 @@ class App {
     this.controls.data(this.dataRoot);
     this.diagram.build();
     this.output.build();
-    const address = settings.address || location.pathname;
-    history.replaceState(null, "", settings.address || `${location.pathname}${location.search}` || address);
+    // Tables of one's own are too long for an address.
+    if (!this.own) history.replaceState(null, "", settings.address || `${location.pathname}${location.search}`);
   }
 
   // Where the rows lie: the ends of the axes, and the rows as points, in the units of the table.
@@ -277,25 +285,89 @@ class App {
     return this.catalog.optimizers[name].params.lr;
   }
 
-  // Another data set, with the last layer and the loss that it needs.
-  newData(source) {
-    const targets = { blobs: 3, sine: 0 }[source] ?? 2;
-    const units = targets > 2 ? targets : 1;
-    const activation = targets > 2 ? "softmax" : targets ? "sigmoid" : "identity";
-    const loss = targets > 2 ? "categorical_cross_entropy" : targets ? "binary_cross_entropy" : "mse";
-    const layers = [...this.layers.slice(0, -1), { kind: "dense", units, activation }];
-    for (const table of layers) delete table.weight;
-    const rows = this.catalog.datasets[source].samples ? { test_fraction: 0.25 } : {};
-    this.change({ data: { source, ...rows }, "network.layers": layers, "network.loss": loss });
+  // A table of one's own in a CSV file, whose last column is the target.
+  async take(file) {
+    try {
+      if (file.size > 2e6) throw new Error(`it has ${Math.round(file.size / 1e6)} MB; the page takes 2`);
+      const table = this.made.readCsv(await file.text());
+      this.useOwn(table, file.name.replace(/[^\w.-]/g, "_"));
+    } catch (error) {
+      this.say(`${file.name} cannot be taken: ${error.message}.`);
+    }
   }
 
+  say(words) {
+    this.message.textContent = words;
+    this.message.hidden = !words;
+  }
+
+  // Train on a table that has been dropped or drawn, with the last layer and the loss that it needs.
+  useOwn(own, file) {
+    this.say("");
+    this.own = own;
+    const target = own.names.at(-1);
+    const data = { source: "csv", file, target, ...(file === DRAWN ? {} : { standardize: true, test_fraction: 0.25 }) };
+    const { classes = 0 } = this.made.makeTable(data, this.catalog, own);
+    const wide = own.names.length - 1 !== this.network.inputs;
+    const layers = wide ? this.layers.map(({ weight, ...table }) => table) : this.layers;
+    this.settings.set({ data, ...this.ending(classes, layers) });
+    this.begin();
+  }
+
+  // The last layer and the loss for so many classes; 0 for a number.
+  ending(classes, layers = this.layers) {
+    const units = classes > 2 ? classes : 1;
+    const activation = classes > 2 ? "softmax" : classes ? "sigmoid" : "identity";
+    const loss = classes > 2 ? "categorical_cross_entropy" : classes ? "binary_cross_entropy" : "mse";
+    return { "network.layers": [...layers.slice(0, -1), { kind: "dense", units, activation }], "network.loss": loss };
+  }
+
+  // Points drawn with the pointer, of the class that is chosen.
+  choosePen(label) {
+    this.drawing = label;
+    if (label !== null && this.settings.get("data.file") !== DRAWN) {
+      const rows = Object.values(this.points).flat();
+      const kept = rows.slice(0, 200).map(([u, v, k]) => [rounded(u), rounded(v), String(k)]);
+      this.useOwn({ names: ["x1", "x2", "class"], rows: kept }, DRAWN);
+      this.drawing = label;
+    }
+    this.controls.data(this.dataRoot);
+  }
+
+  addPoint(u, v) {
+    this.own.rows.push([rounded(u), rounded(v), String(this.drawing)]);
+    const { drawing, box } = this;
+    this.begin();
+    // The axes stay while one draws.
+    Object.assign(this, { drawing, box });
+    this.maps.box = box;
+  }
+
+  // Another data set, with the last layer and the loss that it needs.
+  newData(source) {
+    this.own = null;
+    this.drawing = null;
+    const layers = this.layers.map(({ weight, ...table }) => table);
+    const rows = this.catalog.datasets[source].samples ? { test_fraction: 0.25 } : {};
+    this.change({ data: { source, ...rows }, ...this.ending({ blobs: 3, sine: 0 }[source] ?? 2, layers) });
+  }
+
+  // The scenario; with a table of one's own also that, to lie beside it.
   download() {
-    const link = element("a", null, { download: "scenario.toml" });
-    link.href = URL.createObjectURL(new Blob([this.settings.toml], { type: "application/toml" }));
-    link.click();
-    URL.revokeObjectURL(link.href);
+    const files = { "scenario.toml": this.settings.toml };
+    if (this.own) files[this.settings.get("data.file")] = this.made.writeCsv(this.own);
+    for (const [name, text] of Object.entries(files)) {
+      const link = element("a", null, { download: name });
+      link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+      link.click();
+      URL.revokeObjectURL(link.href);
+    }
   }
 }
+
+// What points are called that have been drawn on the page.
+const DRAWN = "points.csv";
+const rounded = (number) => String(Number(number.toPrecision(5)));
 
 // A table for each layer that is built; groups are written out, and a residual layer's activation is one of its own.
 function tablesOf(tables) {

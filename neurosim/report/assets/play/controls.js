@@ -72,7 +72,10 @@ class Controls {
     const source = settings.get("data.source");
     const known = Object.keys(catalog.datasets);
     if (!known.includes(source)) {
-      element("p", parent, { class: "soft" }, `${app.title}: the rows of the scenario`);
+      element("p", parent, { class: "soft" }, app.own ? settings.get("data.file") : `${app.title}: the rows of the scenario`);
+      if (app.own) {
+        this.choice(parent, "Data set", [["your own", ""], ...known.map((name) => [name, name])], "", (name) => app.newData(name));
+      }
     } else {
       this.choice(parent, "Data set", known.map((name) => [name, name]), source, (name) => app.newData(name));
       const defaults = catalog.datasets[source];
@@ -93,6 +96,13 @@ class Controls {
         fresh.addEventListener("click", () => app.change({ "data.seed": (settings.get("data.seed") ?? 0) + 1 }));
       }
     }
+    if (app.network.inputs === 2 && app.classes.length === 2) {
+      const pens = [["off", null], ["class 0", 0], ["class 1", 1]];
+      this.choice(parent, "Draw points", pens, app.drawing, (label) => app.choosePen(label));
+    }
+    const field = element("label", parent, { class: "field" }, "Your table (.csv)");
+    const file = element("input", field, { type: "file", accept: ".csv,text/csv" });
+    file.addEventListener("change", () => file.files.length && app.take(file.files[0]));
     const drawn = app.network.inputs <= 2 && app.points.test;
     if (drawn) this.tick(parent, "show test rows", app.showsTest, (on) => app.show({ showsTest: on }));
     if (app.network.inputs === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));

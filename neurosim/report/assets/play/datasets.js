@@ -64,8 +64,10 @@ const DATASETS = {
   },
 };
 
-// The table of a scenario's section [data]; null where the page cannot make it.
-function makeTable({ source, seed, ...options }, catalog) {
+// The table of a scenario's section [data], of which `own` may be what has been drawn or dropped on the page; null where
+// the page cannot make it.
+function makeTable({ source, seed, ...options }, catalog, own = null) {
+  if (source === "csv" && own) return tableOf(own, options.target);
   if (!(source in DATASETS)) return null;
   return DATASETS[source](new Stream(seed ?? 0, "data"), { ...catalog.datasets[source], ...options });
 }
@@ -148,4 +150,52 @@ function answersOf({ labels, values, targets: width }, rows, { outputs, targets 
   const oneHot = () => classes.flatMap((label) => Array.from({ length: outputs }, (_, k) => Number(k === label)));
   const numbers = targets === "classes" ? null : Float64Array.from(outputs === 1 ? classes : oneHot());
   return { values: numbers, classes, weights: null, accuracy, targets };
+}
+
+// A table of columns with names, as `readCsv` gives it: one column is the target, and tells classes apart where it has
+// words, or only a few whole numbers.
+function tableOf({ names, rows }, target) {
+  const at = names.indexOf(target);
+  const features = names.map((_, k) => k).filter((k) => k !== at);
+  const answers = rows.map((row) => row[at]);
+  const numbers = answers.map(Number);
+  const whole = numbers.every((number) => Number.isInteger(number));
+  const labels = [...new Set(answers)].sort((a, b) => (whole ? a - b : a < b ? -1 : 1));
+  const classes = !numbers.every(Number.isFinite) || (whole && labels.length <= 10);
+  return {
+    features: Float32Array.from(rows.flatMap((row) => features.map((k) => Number(row[k])))),
+    width: features.length,
+    names: features.map((k) => names[k]),
+    ...(classes
+      ? { labels: Int32Array.from(answers, (answer) => labels.indexOf(answer)), classes: labels.length, labelNames: labels }
+      : { values: Float32Array.from(numbers), targets: 1 }),
+  };
+}
+
+// Rows of a CSV file: its first line has the names. Throws what is wrong with it, for the reader.
+const MOST_ROWS = 5000;
+const MOST_COLUMNS = 64;
+
+function readCsv(text) {
+  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/).filter((line) => line.trim());
+  if (lines.length < 3) throw new Error("a table has a line with names and at least two rows");
+  const between = [",", ";", "\t"].sort((a, b) => lines[0].split(b).length - lines[0].split(a).length)[0];
+  const fields = (line) => line.split(between).map((field) => field.trim().replace(/^"(.*)"$/, "$1"));
+  const names = fields(lines[0]);
+  if (names.length < 2) throw new Error("a table has at least two columns: inputs, and a target as the last one");
+  if (names.length > MOST_COLUMNS) throw new Error(`it has ${names.length} columns; the page takes ${MOST_COLUMNS}`);
+  if (lines.length - 1 > MOST_ROWS) throw new Error(`it has ${lines.length - 1} rows; the page takes ${MOST_ROWS}`);
+  const rows = lines.slice(1).map(fields);
+  rows.forEach((row, r) => {
+    if (row.length !== names.length) throw new Error(`line ${r + 2} has ${row.length} fields, the first line ${names.length}`);
+    row.slice(0, -1).forEach((field, k) => {
+      const number = field === "" ? NaN : Number(field);
+      if (!Number.isFinite(number)) throw new Error(`line ${r + 2}, column ${names[k]}: "${field}" is no number`);
+    });
+  });
+  return { names, rows };
+}
+
+function writeCsv({ names, rows }) {
+  return [names, ...rows].map((row) => row.join(",")).join("\n") + "\n";
 }

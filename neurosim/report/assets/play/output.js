@@ -8,6 +8,12 @@ class Output {
     this.title = element("h2", root, {}, "What it answers");
     this.canvas = element("canvas", root, { role: "img", "aria-label": "What the network answers", class: "answer" });
     this.table = element("table", root, { class: "counts" });
+    this.canvas.addEventListener("click", (event) => {
+      if (app.drawing === null || app.network.inputs !== 2) return;
+      const box = this.canvas.getBoundingClientRect();
+      const [x, y] = [scale(app.box[0], [box.left, box.right]), scale(app.box[1], [box.bottom, box.top])];
+      app.addPoint(x.back(event.clientX), y.back(event.clientY));
+    });
     this.note = element("p", root, { class: "soft" });
     this.key = element("div", root, { class: "key" });
     new ResizeObserver(() => this.draw()).observe(root);
