@@ -5,6 +5,7 @@ import pytest
 import support
 from support import Activation, BatchNorm, Conv2d, Dense, Flatten, Frozen, LayerNorm, Residual
 
+import neurosim
 from neurosim.network.training import Average
 from neurosim.plugin import Optimizer
 
@@ -31,6 +32,9 @@ MAPS = (
     ],
 )
 
+# What a GPU has kernels of its own for.
+STACK = (3, [Dense(4, "tanh"), Frozen(Dense(3, "tanh")), Dense(2, "softmax")])
+
 
 def shrinking(w, g, v, size, t, lr):
     """A rule that looks at all that is learned."""
@@ -48,12 +52,12 @@ RULES = {
 
 @pytest.mark.parametrize("backend", support.BACKENDS, ids=lambda backend: backend.name)
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("case", [VECTORS, MAPS], ids=["vectors", "maps"])
+@pytest.mark.parametrize("case", [VECTORS, MAPS, STACK], ids=["vectors", "maps", "stack"])
 def test_what_is_frozen_stays_and_the_rest_learns(case, rule, backend):
     inputs, layers = case
     optimizer, bounds = RULES[rule]
-    if backend.simulated and rule != "momentum, clipped" and case is MAPS:
-        pytest.skip("once in the simulator is enough")
+    if (backend.simulated and rule != "momentum, clipped" and case is MAPS) or (case is STACK and rule != "adamw"):
+        pytest.skip("once is enough")
     net = support.network(inputs, layers, "categorical_cross_entropy")
     training = support.training(optimizer, batch=3, **bounds)
     rows = support.rows(6, net.inputs, 2)
@@ -108,3 +112,25 @@ def test_what_learns_before_a_frozen_layer_learns_through_it():
     )
     assert expected[: net.learned_size].all()
     assert support.error(found, expected) < 1e-5
+
+
+@pytest.mark.parametrize("bounds", [{}, {"clip_norm": 0.05}], ids=["by layers", "all at once"])
+def test_members_of_an_ensemble_have_frozen_layers(bounds):
+    layers = [
+        {"kind": "dense", "units": 3, "activation": "tanh"},
+        {"kind": "dense", "units": 3, "activation": "tanh", "frozen": True},
+        {"kind": "dense", "units": 1, "activation": "sigmoid"},
+    ]
+    scenario = neurosim.scenario(
+        scenario={"name": "members", "title": "Members"},
+        data={"source": "xor"},
+        network={"loss": "mse", "layers": layers},
+        optimizer={"name": "adamw", "lr": 0.3, "weight_decay": 0.5},
+        training={"epochs": 2, "batch_size": 2, **bounds},
+    )
+    simulator = neurosim.Simulator(scenario, backend="reference", seed=1)
+    simulator.train()
+    expected = simulator.evaluate("train")["loss"]
+    for backend in ("cpu", "cuda"):
+        _, member = neurosim.Ensemble(scenario, seeds=[0, 1], backend=backend).train()
+        assert member.measures["train_loss"] == pytest.approx(expected, rel=1e-4), backend

@@ -132,6 +132,7 @@ def is_stack(table: Table) -> bool:
         and not table.clips_norm
         and (stages[:, Field.KIND] == Kind.DENSE).all()
         and (stages[:, Field.LEARNED] == NONE).all()
+        and (stages[:, Field.FROZEN] == NONE).all()
         and (stages[:last, Field.WHOLE_ROWS] == 0).all()
         and stages[last, Field.DROP] == NONE
         and stages[0, Field.X] == NONE
