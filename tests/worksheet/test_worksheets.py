@@ -183,6 +183,26 @@ def test_gated_units_and_maxout():
     assert GAP in sheet.printed(blank=True)
 
 
+def test_windows_with_dilation_groups_and_padding_that_counts():
+    """The cells are those that the layers see, means are through all that count, and the slopes are confirmed."""
+    layers = [
+        {"kind": "conv2d", "channels": 4, "padding": [0, 2, 1, 3], "dilation": 2, "activation": "tanh"},
+        {"kind": "conv2d", "channels": 8, "groups": 4, "padding": 1, "activation": "tanh"},
+        {"kind": "max_pool2d", "size": 2, "dilation": 2, "stride": 1, "padding": [1, 0]},
+        {"kind": "avg_pool2d", "size": 7, "stride": 1, "padding": 1, "count_padding": True},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 10, "activation": "softmax"},
+    ]
+    sheet = explain(Simulator(load_scenario("digits", overrides={"network.layers": layers})), 1)
+    text = " ".join(sheet.printed().split())
+    assert "do not agree" not in text
+    assert "3 x 3 cells of 1 input channel of its group" in text
+    lines = [line for line in sheet.lines() if line.filled and line.value is not None]
+    assert {"a3", "a4", "z2"} <= {line.name[:2] for line in lines}
+    for line in lines:
+        assert worked_out(line) == pytest.approx(line.value, rel=1e-9, abs=1e-12), line
+
+
 def test_a_kink_is_told_from_a_mistake():
     text = sheet_of("and", sample=0).printed()
     assert "For b1[1] the loss has a kink right here" in text
