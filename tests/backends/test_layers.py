@@ -82,7 +82,9 @@ SMALL = {
         3,
         [
             Concatenation(((), (Dense(2, "tanh"), Dropout(0.3)), (LayerNorm(),))),
-            Concatenation(((Dense(2), BatchNorm()), (), (Residual((Concatenation(((Dense(3),), (Dense(5),))),)),))),
+            Concatenation(
+                ((Dense(2, bias=False), BatchNorm()), (), (Residual((Concatenation(((Dense(3),), (Dense(5),))),)),))
+            ),
             Dense(2, "softmax"),
         ],
     ),
@@ -91,7 +93,7 @@ SMALL = {
         [
             Conv2d(2, (2, 2)),
             Concatenation(
-                ((Conv2d(1, (1, 1), "tanh"), BatchNorm()), (), (Pool("max", (2, 2), (1, 1), "same"), Dropout(0.3)))
+                ((BatchNorm(), Conv2d(1, (1, 1), "tanh")), (), (Pool("max", (2, 2), (1, 1), "same"), Dropout(0.3)))
             ),
             *LAST,
         ],
