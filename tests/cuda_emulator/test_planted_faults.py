@@ -82,16 +82,16 @@ MUTATIONS = {
         "common", "def stride_of", "return team[1] * THREADS", "return THREADS", {CROSS}
     ),
     "wait, for what is copied ahead": Mutation(
-        "resident", "def add_products", "        wait_for_copies()\n", "", {UNWRITTEN}, RESIDENT
+        "resident_units", "def add_products", "        wait_for_copies()\n", "", {UNWRITTEN}, RESIDENT
     ),
     "barrier, behind that wait": Mutation(
-        "resident", "wait_for_copies()\n", "        cuda.syncthreads()\n", "", {RACE, UNWRITTEN}, RESIDENT
+        "resident_units", "wait_for_copies()\n", "        cuda.syncthreads()\n", "", {RACE, UNWRITTEN}, RESIDENT
     ),
     "place, of the outputs of this step": Mutation(
-        "resident", "def forward", "(half * ROWS + row)", "row", {CROSS}, RESIDENT
+        "resident_units", "def forward", "(half * ROWS + row)", "row", {CROSS}, RESIDENT
     ),
     "barrier of the grid, between units of different blocks": Mutation(
-        "resident", "def arrive_and_wait", "(counter, meetings,", "(counter, meetings - 1,", {CROSS}, RESIDENT
+        "resident_places", "def arrive_and_wait", "(counter, meetings,", "(counter, meetings - 1,", {CROSS}, RESIDENT
     ),
     "stride, of tiles": Mutation(
         "tiles", "def backward", "tiles_of(rows, inputs), team[1]", "tiles_of(rows, inputs), team[1] + 1", {UNWRITTEN}

@@ -78,6 +78,8 @@ _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         },
     ),
 }
+# Kernels that consist of more than one file: what stands before the last one.
+_BEFORE = {"resident": ("resident_places", "resident_units")}
 
 
 @dataclass(frozen=True)
@@ -168,8 +170,8 @@ def generate(
     products = "tiles" if team is None else "sums"
     text = header + "".join(_text_of(name) for name in ("common", "starts", "clipping", "phases", products)) + parts
     fixed = own_text if team is None else team[1]
-    fixed = f"\n\n{fixed}\n" if fixed else ""
-    return Generated(text + fixed + _text_of(kernels), translator)
+    text += f"\n\n{fixed}\n" if fixed else ""
+    return Generated(text + "".join(_text_of(name) for name in (*_BEFORE.get(kernels, ()), kernels)), translator)
 
 
 def widest_line(translator: Translator, widest: int) -> str:

@@ -11,7 +11,9 @@
 * `learned`: what activations learn.
 * `arrays`: updates by optimizers that look at whole arrays.
 * `single_block`: the whole training of small networks in one launch, a team of threads within a block for each.
-* `persistent`: an epoch per launch, the whole GPU on one network, barriers across the grid.
+* `resident`: an epoch per launch of a stack of dense layers, whose weights stay in shared memory; `resident_places`
+  says where everything is, and `resident_units` computes, in place of `tiles` and `phases`.
+* `persistent`: the same for all other networks, with everything in the GPU's memory.
 * `separate`: each phase in its own launch, for networks of any size.
 * `products`: one matrix product in four versions, each faster than the one before.
 
