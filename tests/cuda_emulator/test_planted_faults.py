@@ -82,10 +82,10 @@ MUTATIONS = {
         "common", "def stride_of", "return team[1] * THREADS", "return THREADS", {CROSS}
     ),
     "wait, for what is copied ahead": Mutation(
-        "resident_units", "def add_products", "        wait_for_copies()\n", "", {UNWRITTEN}, RESIDENT
+        "resident_units", "def take_turn", "    wait_for_copies()\n", "", {UNWRITTEN}, RESIDENT
     ),
     "barrier, behind that wait": Mutation(
-        "resident_units", "wait_for_copies()\n", "        cuda.syncthreads()\n", "", {RACE, UNWRITTEN}, RESIDENT
+        "resident_units", "    wait_for_copies()\n", "    cuda.syncthreads()\n", "", {RACE, UNWRITTEN}, RESIDENT
     ),
     "place, of the outputs of this step": Mutation(
         "resident_units", "def forward", "(half * ROWS + row)", "row", {CROSS}, RESIDENT

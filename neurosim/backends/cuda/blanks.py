@@ -42,7 +42,7 @@ def run_step(net, data, loss, rows, first, learner, step, measures):
 
 # Of `kernels.resident`: how a network is divided among blocks (see `neurosim.backends.cuda.resident`).
 BLOCKS = MOST_OWN = MOST_SUMS = OWN_SLOTS = PIECES = WIDE = FROM_LOGITS = MEETINGS = 0
-OWN_NUMBERS = KEPT_NUMBERS = POOL_NUMBERS = OUTGOING_NUMBERS = LAST_NUMBERS = 0
+OWN_NUMBERS = KEPT_NUMBERS = POOL_NUMBERS = OUTGOING_NUMBERS = LAST_NUMBERS = LAST_UNITS = 0
 # The table of stages, and for each where it is; the table of the loss.
 STAGES: tuple[Any, ...] = ()
 LOSS: tuple[int, ...] = ()

@@ -1,9 +1,9 @@
 """How long a step of `kernels.resident` should take on a GPU, from counts of its machine code and of its bytes.
 
-The block with the most units counts. Of a product over units, a piece takes as long as the longest of these: to start
-the instructions of all warps; one thread's sums, of which each term waits for the one before; to read the next piece.
-Learning takes as long as to start its instructions and to wait for the numbers that they ask for, or as to read all of
-them. One thread judges a row: its instructions wait for one another.
+The block with the most units counts. Few of its warps compute at the same time, so what an instruction waits for counts
+as much as how many there are. Of a product over units, a piece takes as long as the longest of these: to start the
+instructions of all warps; those of a warp that is alone; to read the next piece. Learning takes as long as to start its
+instructions, or as to read all numbers, and then the last update. One thread judges a row, alone.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from neurosim.backends.cuda.table import Table
 
 # Counted on sm_90, for rectifiers, softmax, cross-entropy and Adam. Instructions of a thread around a piece of a
 # product, and of one without a sum; for each of its terms, and each sum of that: loads and multiply-adds.
-AROUND_PIECE, WITHOUT_SUM, TERM, TERM_OF_SUM = 40, 25, 1.0, 1.25
-# ... around a unit's output or gradient; for four numbers of a row that is learned from, and each unit of that; around
-# an update; for each output that is judged.
-AROUND_UNIT, LEARNED_FROM, LEARNED_UNIT, UPDATED, JUDGED = 60, 8, 6.4, 80, 100
+AROUND_PIECE, WITHOUT_SUM, TERM, TERM_OF_SUM = 26, 30, 1.0, 1.25
+# ... for four numbers of a row that is learned from, each unit of that, and an update.
+LEARNED_FROM, LEARNED_UNIT, UPDATED = 8, 6.4, 80
+# Cycles of a warp that is alone, as the assembler has written them into its instructions (see `machine_steps`): around
+# a piece, and from a multiply-add to one that needs it; around a sum; of an update; for each output of a row that is
+# judged, and each from which a gradient is carried back.
+PIECE_ALONE, NEXT_SUM, SUM_ALONE, UPDATE_ALONE, JUDGED, CARRIED = 107, 4, 300, 240, 152, 60
 # Rows that learning asks for at the same time.
 AHEAD = 8
-# Cycles from a multiply-add to one that needs it; of a load from shared memory; of an instruction in a warp that is
-# alone.
-NEXT_SUM, SHARED_LOAD, ALONE = 4, 30, 3.8
 # Assumed, in cycles: of a trip to the cache of all multiprocessors and back, and of a barrier of a block; bytes that a
 # multiprocessor is given by the cache, and warps of instructions that it starts, in each.
 TRIP, BLOCK_BARRIER, CACHE_BYTES, STARTS = 250, 30, 32, 4
@@ -61,10 +61,9 @@ class ResidentStep:
             yield self._part("forward", *self._product(self._inputs(s), self._own(s)))
         outputs = self._units(last)
         yield self._part("last layer", *self._product(self._inputs(last), outputs, TRIP))
-        # Outputs, loss and gradient of a row.
-        judged = JUDGED * outputs * max(ALONE, -(-self.rows // _WARP) / STARTS)
-        yield self._part("judge rows", judged, 2 * TRIP)
-        yield self._part("backward", *self._one_by_one(outputs, self._own(last - 1)))
+        yield self._part("judge rows", JUDGED * outputs, 2 * TRIP)
+        sums = -(-self._own(last - 1) // self.layout.tiles.columns)
+        yield self._part("backward", CARRIED * outputs * sums, 0.0)
         for s in range(last - 1, 0, -1):
             yield self._part("backward", *self._product(self._units(s), self._own(s - 1)))
         yield self._part("learn", *self._learning())
@@ -91,17 +90,11 @@ class ResidentStep:
         sums = -(-columns // tiles.columns)
         each = AROUND_PIECE + tiles.depth * (TERM + TERM_OF_SUM * sums)
         started = (busy * each + (warps - busy) * WITHOUT_SUM) / STARTS
-        added = tiles.depth * max(NEXT_SUM, sums) + SHARED_LOAD
+        alone = PIECE_ALONE + tiles.depth * NEXT_SUM * sums
         read = tiles.depth * tiles.rows * _BYTES / CACHE_BYTES
-        longest = max(max(started, added) + BLOCK_BARRIER, read)
-        instructions = pieces * started + sums * AROUND_UNIT * ALONE
+        longest = max(max(started, alone) + BLOCK_BARRIER, read)
         # The first pieces are on their way before anything is computed.
-        return instructions, pieces * (longest - started) + TRIP + waits
-
-    def _one_by_one(self, terms: int, columns: int) -> tuple[float, float]:
-        """Sums of a few terms, whose numbers are in shared memory."""
-        sums = -(-columns // self.layout.tiles.columns)
-        return sums * (terms * 3 + AROUND_UNIT) * ALONE, SHARED_LOAD
+        return pieces * started, pieces * (longest - started) + SUM_ALONE * sums + TRIP + waits
 
     def _learning(self) -> tuple[float, float]:
         """The same for the weights of the first block, and for those of the last one: whichever takes longer."""
@@ -116,14 +109,15 @@ class ResidentStep:
         return max(blocks[:-1]) + blocks[-1] <= self.layout.blocks
 
     def _learned(self, layers: list[int]) -> tuple[float, float]:
-        started = read = threads = 0.0
+        started = read = threads = last = 0.0
         for s in layers:
             width, own = self.layout.places[s][Place.WIDTH], self._own(s)
             each = self.rows * (LEARNED_FROM + LEARNED_UNIT * own) + 4 * own * UPDATED
             started += -(-width // (4 * _WARP)) * each / STARTS
             read += self.rows * self._inputs(s) * _BYTES / CACHE_BYTES
             threads += width // 4
+            last = max(last, 4 * own * UPDATE_ALONE)
         # Each thread has a turn in one of the layers, or two if there are not enough of them.
         turns = -(-threads // self.layout.tiles.threads)
         waits = turns * -(-self.rows // AHEAD) * TRIP
-        return started, max(waits, read - started) + BLOCK_BARRIER
+        return started, max(waits, read - started) + last + BLOCK_BARRIER

@@ -150,11 +150,11 @@ MOST_INSTRUCTIONS = {
     "separate.run": (4.2, 3.7),
     "persistent.train_epoch": (11.0, 9.0),
     # With one sum a thread; with the three of ten outputs it is half of that.
-    "resident.train_resident": (5.2, 5.2),
+    "resident.train_resident": (5.0, 5.0),
 }
-# Barriers of a block in each turn of these loops; and of all blocks in a whole kernel, of which one is before the first
-# step.
-BARRIERS, MEETINGS = {"resident.train_resident": 1}, {"dense resident.train_resident": 4}
+# Barriers of a block in each turn of these loops, which may be for several tiles; and of all blocks in a whole kernel,
+# of which one is before the first step.
+BARRIERS, MEETINGS = {"resident.train_resident": 4}, {"dense resident.train_resident": 4}
 # Of a step of an XOR network, for which there are 4 rows and 17 parameters, and 8 threads: instructions and barriers of
 # a thread, and cycles of a warp that is alone.
 MOST_OF_STEP = {"instructions": 660, "barriers": 6, "cycles": 2500}

@@ -28,16 +28,16 @@ def step(problem, facts=H200, **more):
 
 
 def test_a_step_of_mnist(mnist):
-    """What its counts add up to: less than 15 ms an epoch of 938 steps, with three barriers of all blocks a step."""
+    """What its counts add up to: 17.5 ms an epoch of 938 steps, with three barriers of all blocks a step."""
     found = step(mnist)
-    assert 12e-6 < found.step < 15e-3 / 938
+    assert 15e-6 < found.step < 18e-3 / 938
     assert found.epoch == found.step
     assert [part.name for part in found.parts] == ["forward", "last layer", "judge rows", "backward", "learn", "meet"]
     assert sum(part.barriers for part in found.parts) == pytest.approx(3 * barrier_seconds(H200, 132))
 
 
 def test_a_step_whose_weights_do_not_stay_where_they_are(mnist):
-    """On a GPU with too little room for them: everything else is the same, and all of it takes four times as long."""
+    """On a GPU with too little room for them: everything else is the same, and all of it takes three times as long."""
     found = step(mnist, replace(H200, capability=(7, 5)))
     assert 50e-6 < found.step < 75e-6
     assert [part.name for part in found.parts] == ["forward", "finish rows", "judge rows", "backward", "learn"]

@@ -8,6 +8,7 @@ from neurosim.backends.cuda.blanks import (
     COLUMNS,
     DEPTH,
     FROM_LOGITS,
+    LAST_UNITS,
     LOSS,
     MOST_OWN,
     MOST_SUMS,
@@ -88,30 +89,55 @@ def add_products(work, place, terms, factors, at, columns, pool, sums):
     From here on indices are unsigned, as in `products`.
     """
     at_factors = cuda.local.array(MOST_SUMS, U)
-    thread = U(cuda.threadIdx.x)
-    row, group = thread % U(ROWS), thread // U(ROWS)
-    count = (columns + COLUMNS - 1) // COLUMNS
-    pieces = U((terms + DEPTH - 1) // DEPTH)
+    group = U(cuda.threadIdx.x) // U(ROWS)
+    pieces = (terms + DEPTH - 1) // DEPTH
+    # Copying is for the threads without a sum, where they are half of all.
+    idle = 1 if 2 * columns <= COLUMNS else 0
     for c in range(RING - 1):
-        copy_piece(work, place, pool, U(c), pieces)
-    for i in range(count):
+        copy_piece(work, place, pool, c, c, pieces, idle)
+    for i in range((columns + COLUMNS - 1) // COLUMNS):
         at_factors[i] = U(U(at) + min(group + U(i * COLUMNS), U(columns - 1)) * U(terms))
-    for c in range(U(0), pieces, U(1)):
-        wait_for_copies()
-        # All have what they copied, and no longer need the piece before this one: its place is that of the next.
-        cuda.syncthreads()
-        copy_piece(work, place, pool, c + U(RING - 1), pieces)
-        if group < U(columns):
-            begin = c % U(RING) * U(PIECE) + row
-            if terms % DEPTH == 0 or c + U(1) < pieces:
-                for k in range(0, DEPTH, FOUR):
-                    add_terms(FOUR, pool, begin + U(k * ROWS), factors, at_factors, U(k), count, sums)
-                for i in range(count):
-                    at_factors[i] += U(DEPTH)
-            else:
-                for k in range(terms % DEPTH):
-                    add_terms(1, pool, begin + U(k * ROWS), factors, at_factors, U(k), count, sums)
+    # One turn for each place in the pool, so that these are constants.
+    rounds = pieces // RING * RING
+    for c in range(0, rounds, RING):
+        take_turn(work, place, terms, factors, at_factors, columns, pool, sums, c, 0, idle)
+        take_turn(work, place, terms, factors, at_factors, columns, pool, sums, c + 1, 1, idle)
+        take_turn(work, place, terms, factors, at_factors, columns, pool, sums, c + 2, 2, idle)
+        take_turn(work, place, terms, factors, at_factors, columns, pool, sums, c + 3, 3, idle)
+    if rounds < pieces:
+        take_turn(work, place, terms, factors, at_factors, columns, pool, sums, rounds, 0, idle)
+    if rounds + 1 < pieces:
+        take_turn(work, place, terms, factors, at_factors, columns, pool, sums, rounds + 1, 1, idle)
+    if rounds + 2 < pieces:
+        take_turn(work, place, terms, factors, at_factors, columns, pool, sums, rounds + 2, 2, idle)
     cuda.syncthreads()
+
+
+@inlined
+def take_turn(work, place, terms, factors, at_factors, columns, pool, sums, c, at_place, idle):
+    """Use piece number `c`, and have a later one copied to where the one before it was."""
+    thread = U(cuda.threadIdx.x)
+    wait_for_copies()
+    # All have what they copied, and no longer need the piece before this one.
+    cuda.syncthreads()
+    if thread // U(ROWS) < U(columns):
+        begin, count = U(at_place * PIECE) + thread % U(ROWS), (columns + COLUMNS - 1) // COLUMNS
+        add_piece(pool, begin, factors, at_factors, c, terms, count, sums)
+    pieces = (terms + DEPTH - 1) // DEPTH
+    copy_piece(work, place, pool, c + RING - 1, (at_place + RING - 1) % RING, pieces, idle)
+
+
+@inlined
+def add_piece(pool, begin, factors, at_factors, c, terms, count, sums):
+    """The terms of piece number `c`."""
+    if terms % DEPTH == 0 or (c + 1) * DEPTH <= terms:
+        for k in range(0, DEPTH, FOUR):
+            add_terms(FOUR, pool, begin + U(k * ROWS), factors, at_factors, U(k), count, sums)
+        for i in range(count):
+            at_factors[i] += U(DEPTH)
+    else:
+        for k in range(terms % DEPTH):
+            add_terms(1, pool, begin + U(k * ROWS), factors, at_factors, U(k), count, sums)
 
 
 @inlined
@@ -124,11 +150,17 @@ def add_terms(terms, pool, begin, factors, at_factors, first, count, sums):
 
 
 @inlined
-def copy_piece(work, place, pool, c, pieces):
-    """Have piece number `c` copied, if there is one: four numbers for each thread."""
-    if c < pieces:
-        at = U(cuda.threadIdx.x) * U(FOUR)
-        copy_four(pool, c % U(RING) * U(PIECE) + at, work, U(place) + c * U(PIECE) + at)
+def copy_piece(work, place, pool, c, at_place, pieces, idle):
+    """Have piece number `c` copied to a place in the pool, if there is one; if `idle`, by half of the threads."""
+    thread = U(cuda.threadIdx.x)
+    if idle != 0:
+        if c < pieces and thread >= U(THREADS // 2):
+            at = (thread - U(THREADS // 2)) * U(FOUR)
+            copy_four(pool, U(at_place * PIECE) + at, work, U(place + c * PIECE) + at)
+            copy_four(pool, U(at_place * PIECE + PIECE // 2) + at, work, U(place + c * PIECE + PIECE // 2) + at)
+    elif c < pieces:
+        at = thread * U(FOUR)
+        copy_four(pool, U(at_place * PIECE) + at, work, U(place + c * PIECE) + at)
     close_group()
 
 
@@ -224,10 +256,14 @@ def judge(stage, s, net, pool, data, rows, first, row):
     numbers = net[0]
     _, values, classes, order, scaling = data
     units = stage[UNITS]
-    at = row * WIDE
-    z, a, d, dz = ROWS * WIDE * 0 + at, ROWS * WIDE + at, ROWS * WIDE * 2 + at, ROWS * WIDE * 3 + at
-    z_row, a_row = pool[z : z + units], pool[a : a + units]
-    d_row, dz_row = pool[d : d + units], pool[dz : dz + units]
+    # Arrays of a size that is known, so that their loops are no loops in the end.
+    z_row, a_row = cuda.local.array(LAST_UNITS, float32), cuda.local.array(LAST_UNITS, float32)
+    d_row, dz_row = cuda.local.array(LAST_UNITS, float32), cuda.local.array(LAST_UNITS, float32)
+    at = U(row * WIDE)
+    for unit in range(units):
+        z_row[unit] = pool[at + U(unit)]
+        if stage[WHOLE_ROWS] == 0:
+            a_row[unit] = pool[at + U(ROWS * WIDE + unit)]
     if stage[WHOLE_ROWS] != 0:
         activate_row(stage[ACTIVATION], z_row, a_row, numbers, stage[PARAMS])
     source = order[first + row]
@@ -246,6 +282,10 @@ def judge(stage, s, net, pool, data, rows, first, row):
                 d_row[unit] = d_row[unit] * slope(
                     stage[ACTIVATION], z_row[unit], a_row[unit], numbers, stage[PARAMS], net, s, unit
                 )
+    for unit in range(units):
+        pool[at + U(ROWS * WIDE * 2 + unit)] = d_row[unit]
+        if stage[WHOLE_ROWS] != 0:
+            pool[at + U(ROWS * WIDE + unit)] = a_row[unit]
 
 
 @inlined
@@ -275,17 +315,19 @@ def backward_last(layer, below, s, net, near, rows, first):
     _, _, kept, pool, _, last, _ = near
     thread = this_thread()
     row, group = thread % ROWS, thread // ROWS
-    at = ROWS * WIDE * 2 + row * WIDE
-    for j in range(group, here[OWN], COLUMNS):
+    at = U(ROWS * WIDE * 2 + row * WIDE)
+    for i in range((here[OWN] + COLUMNS - 1) // COLUMNS):
+        j = group + i * COLUMNS
         unit = unit_of(here, j)
-        if unit < stage[UNITS] and row < rows:
-            kept[U(here[GRADIENT] + j * ROWS + row)] = pool[U(at + unit)]
-    for j in range(group, below[1][OWN], COLUMNS):
+        if j < here[OWN] and unit < stage[UNITS] and row < rows:
+            kept[U(here[GRADIENT] + j * ROWS + row)] = pool[at + U(unit)]
+    for i in range((below[1][OWN] + COLUMNS - 1) // COLUMNS):
+        j = group + i * COLUMNS
         k = unit_of(below[1], j)
-        if k < stage[INPUTS] and row < rows:
+        if j < below[1][OWN] and k < stage[INPUTS] and row < rows:
             total = ZERO
             for unit in range(stage[UNITS]):
-                total = cuda.fma(pool[U(at + unit)], last[U(unit * stage[INPUTS] + k)], total)
+                total = cuda.fma(pool[at + U(unit)], last[U(k) + U(unit * stage[INPUTS])], total)
             keep(below, s - 1, net, kept, row, first, j, k, total)
 
 
