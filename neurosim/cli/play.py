@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import click
@@ -10,16 +9,34 @@ import click
 from neurosim.cli.given import ScenarioPath
 from neurosim.cli.options import DATA_DIR, SET, FilePath, say_notes
 from neurosim.cli.sources import Sources, with_sources
+from neurosim.cli.values import Whole
 
 USUAL = "spirals"
+LOOPBACK = "127.0.0.1"
 
 
 @click.command()
 @click.argument("scenario", default=USUAL, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
 @SET
 @click.option("--page", type=FilePath(), metavar="FILE", help="Write the page to this file (.html), and open nothing.")
+@click.option(
+    "--port",
+    type=Whole(0, 65535),
+    default=0,
+    metavar="N",
+    help="Serve the page at this port; by default at one that is free.",
+)
+@click.option(
+    "--host",
+    default=LOOPBACK,
+    metavar="ADDRESS",
+    help="Serve the page to other computers too: the address of this one, or 0.0.0.0 for all that it has. By default "
+    "only this computer gets it.",
+)
 @with_sources(DATA_DIR)
-def command(scenario: str, settings: tuple[str, ...], page: Path | None, sources: Sources) -> None:
+def command(
+    scenario: str, settings: tuple[str, ...], page: Path | None, port: int, host: str, sources: Sources
+) -> None:
     """Open SCENARIO as a page that trains in the browser; by default the spirals.
 
     \b
@@ -27,23 +44,38 @@ def command(scenario: str, settings: tuple[str, ...], page: Path | None, sources
     neurosim play spirals --page spirals.html
 
     On the page you change the data, the network and how it is trained, watch each unit, go back in time, and download
-    what you have found as a scenario. The file needs no server and no network: hand it to a class.
+    what you have found as a scenario. It is served until you press Ctrl-C or have closed it for a minute.
+
+    The file that --page writes needs no server and no network: hand it to a class.
     """
-    from neurosim.files.atomic import make_folder, write_atomically
     from neurosim.problem.assembly import assemble
     from neurosim.report.playground import playground
 
     loaded = sources.scenario(scenario, settings)
     say_notes(loaded)
-    text = playground(loaded, assemble(loaded, sources.data_dir))
+    problem = assemble(loaded, sources.data_dir)
     if page is not None:
+        from neurosim.files.atomic import make_folder, write_atomically
+
+        text = playground(loaded, problem)
         make_folder(page.parent)
         write_atomically(page, text)
         click.echo(str(page))
         return
-    import webbrowser
+    from neurosim.play.serving import served
+    from neurosim.play.visitors import Doorkeeper, Visitors
 
-    path = Path(tempfile.mkdtemp(prefix="neurosim-")) / f"{loaded.scenario.name}.html"
-    path.write_text(text, encoding="utf-8")
-    click.echo(path.as_uri())
-    webbrowser.open(path.as_uri())
+    visitors = Visitors()
+    text = playground(loaded, problem, {})
+    with served(lambda: text, visitors, host, port) as address:
+        show(address, opens=host == LOOPBACK)
+        visitors.attend(Doorkeeper())
+    click.echo("The page has been closed for a minute.", err=True)
+
+
+def show(address: str, *, opens: bool) -> None:
+    """Say where the page is, and open it."""
+    click.echo(address)
+    click.echo("Ctrl-C ends it, and so does closing the page for a minute.", err=True)
+    if opens and click.launch(address):
+        click.echo("No browser could be started here; open the address above in one.", err=True)

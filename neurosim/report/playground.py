@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from neurosim.scenario.augmentation import AugmentationSection
 # In the order of their dependencies; behind them the page begins.
 MODULES = (
     "basics", "plane", "curves", "play/settings", "play/maps", "play/diagram", "play/output", "play/losses",
-    "play/controls", "play/worker", "play/app",
+    "play/controls", "play/worker", "play/remote", "play/app",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers.js``.
 KINDS = (
@@ -35,8 +36,10 @@ KINDS = (
 MOST_NUMBERS = 1_000_000
 
 
-def playground(scenario: Scenario, problem: Problem) -> str:
+def playground(scenario: Scenario, problem: Problem, served: Mapping[str, Any] | None = None) -> str:
     """The page for a scenario whose data are loaded.
+
+    With `served`, what it is to know of the server that it is from, the page stays connected to that.
 
     Raises
     ------
@@ -44,14 +47,14 @@ def playground(scenario: Scenario, problem: Problem) -> str:
         For what the page cannot train.
     """
     script = Script()
-    given = _given(scenario, problem, script)
+    given = {**_given(scenario, problem, script), "served": served}
     _check(scenario, problem, given["catalog"])
     style = asset("page.css") + asset("play.css")
     parts = [asset(f"{name}.js") for name in MODULES]
     code = '"use strict";\n(() => {\n' + "\n".join([engine(script), *parts]) + "})();\n"
     policy = (
         f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; img-src data:; "
-        "worker-src blob:; base-uri 'none'; form-action 'none'"
+        "worker-src blob:; base-uri 'none'; form-action 'none'" + ("" if served is None else "; connect-src 'self'")
     )
     # Nothing in the data can close the element that holds them.
     data = json.dumps(given, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

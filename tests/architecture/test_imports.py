@@ -66,6 +66,7 @@ ALLOWED = {
         "analysis", "data", "errors", "files", "formulas", "markup", "network", "plots", "plugin", "printable",
         "problem", "runs", "scenario", "training", "worksheet",
     },
+    "play": {"errors"},
     "bench": {"backends", "data", "errors", "network", "plugin", "randomness"},
     "testing": {"backends", "data", "errors", "formulas", "network", "plugin", "randomness", "suggestions"},
     "interactive": {
@@ -74,8 +75,8 @@ ALLOWED = {
     },
     "cli": {
         "analysis", "backends", "bench", "data", "diagnosis", "errors", "exchange", "files", "markup", "network",
-        "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario", "suggestions", "testing",
-        "training", "version", "worksheet",
+        "play", "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario", "suggestions",
+        "testing", "training", "version", "worksheet",
     },
     "__init__": {"errors", "formulas", "interactive", "plugin", "runs", "scenario", "supplied", "training", "version"},
     "__main__": {"cli"},
@@ -99,6 +100,8 @@ CONFINED = {
     "PIL": {"data", "plots"},
     "onnx": {"exchange"},
     "sklearn": {"exchange"},
+    "starlette": {"play"},
+    "uvicorn": {"play"},
 }
 
 
@@ -196,7 +199,7 @@ def loaded_by(code: str) -> set[str]:
     ],
 )
 def test_help_and_import_are_light(code):
-    assert not loaded_by(code) & {"numba", "matplotlib", "scipy", "llvmlite"}
+    assert not loaded_by(code) & {"numba", "matplotlib", "scipy", "llvmlite", "starlette", "uvicorn"}
 
 
 def test_list_needs_no_compiler():

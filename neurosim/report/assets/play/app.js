@@ -4,7 +4,7 @@
 const MOST_JUDGED = 500;
 
 class App {
-  constructor({ scenario, title, catalog, data, lesson, names }) {
+  constructor({ scenario, title, catalog, data, lesson, names, served }) {
     Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
     Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null });
     this.settings = new Settings(scenario);
@@ -13,6 +13,7 @@ class App {
     const source = `"use strict";(${work})(${engine})`;
     this.worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     this.worker.onmessage = ({ data: told }) => this.hear(told);
+    if (served) this.remote = new Remote();
     this.layout();
     this.begin();
   }
