@@ -111,7 +111,7 @@ def maps(first: Any) -> list[Any]:
 LEARNED = vectors(OWN, SHARED)
 CCE = "categorical_cross_entropy"
 SIGMOID = [Dense(7, "leaky_relu"), Dropout(0.3), Dense(1, "sigmoid")]
-STACK = [Dense(65, "elu", l1=0.01), Dropout(0.4), Dense(10, "selu"), Dense(17, "tanh", bias=False), Dense(3, "softmax")]
+STACK = [Dense(65, "elu", l1=0.01), Dropout(0.4), Dense(10, "selu"), Dense(17, "relu", bias=False), Dense(3, "softmax")]
 WIDE = [Dense(130, "swish"), Dense(66, "hard_sigmoid"), Dense(2)]
 AVERAGED = [*maps(OWN), GlobalAvgPool(), Dense(3)]
 FLAT = [*maps("tanh"), Flatten(), Dense(9, "gelu_tanh"), Dense(17, "softmax"), Dense(3, "softplus")]
