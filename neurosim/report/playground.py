@@ -24,8 +24,9 @@ from neurosim.scenario.augmentation import AugmentationSection
 
 # In the order of their dependencies; behind them the page begins.
 MODULES = (
-    "basics", "plane", "curves", "play/settings", "play/maps", "play/diagram", "play/output", "play/losses",
-    "play/controls", "play/worker", "play/remote", "play/app",
+    "basics", "plane", "curves", "play/settings", "play/access", "play/maps", "play/diagram", "play/unit",
+    "play/output", "play/losses", "play/controls", "play/worker", "play/remote",
+    "play/app",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers.js``.
 KINDS = (

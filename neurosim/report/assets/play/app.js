@@ -16,11 +16,12 @@ class App {
     if (served) this.remote = new Remote();
     this.layout();
     this.begin();
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
   layout() {
     const root = document.querySelector("main");
-    const bar = element("div", root, { class: "bar" });
+    const bar = element("div", root, { class: "bar", role: "group", "aria-label": "Training" });
     this.button = element("button", bar, { type: "button", class: "main" }, "Train");
     this.button.addEventListener("click", () => this.toggle());
     const others = { Step: { do: "step" }, Epoch: { do: "epoch" } };
@@ -45,6 +46,7 @@ class App {
     fewer.addEventListener("click", () => this.deepen(-1));
     more.addEventListener("click", () => this.deepen(1));
     this.diagram = new Diagram(element("div", middle, { class: "diagram" }), this);
+    this.unit = new UnitPanel(element("section", middle, { class: "unit", "aria-label": "The unit that is pinned" }), this);
     const right = element("section", grid, { class: "result", "aria-label": "Result" });
     this.output = new Output(element("div", right), this);
     this.losses_ = new Losses(element("div", right), this);
@@ -88,9 +90,15 @@ class App {
     this.values = null;
     const splits = found.splits;
     this.worker.postMessage({ do: "build", scenario: now, splits, inputs, catalog });
-    this.controls.build();
-    this.controls.data(this.dataRoot);
-    this.diagram.build();
+    const { layers } = this.network;
+    if (this.pinned && !(this.pinned.unit < (layers[this.pinned.layer]?.units ?? 0))) this.pinned = null;
+    keepingFocus(() => {
+      this.controls.build();
+      this.controls.data(this.dataRoot);
+      this.diagram.build();
+      this.unit.build();
+    });
+    this.diagram.mark();
     this.output.build();
     // Tables of one's own are too long for an address.
     if (!this.own) history.replaceState(null, "", settings.address || `${location.pathname}${location.search}`);
@@ -100,12 +108,14 @@ class App {
   survey(table, { splits }) {
     const [width, { scale: factors, shift }] = [this.network.inputs, this.scales.inputs];
     this.points = {};
+    this.counts = {};
     const raw = (x, k) => (x - shift[k]) / factors[k];
     const { outputs } = this.scales;
     for (const [name, { x, values, classes }] of Object.entries(splits)) {
       const numbers = this.made.doubles(x);
       const y = values && this.made.doubles(values);
       const count = numbers.length / width;
+      this.counts[name] = count;
       this.points[name] = Array.from({ length: Math.min(count, 1500) }, (_, r) => {
         const first = raw(numbers[r * width], 0);
         if (width === 1) return [first, this.inUnits(y[r], outputs), 0];
@@ -135,12 +145,14 @@ class App {
       this.clock.textContent = `It cannot be trained: ${failed}`;
       return;
     }
-    this.state = state;
-    this.values = state.values;
-    this.network.values.set(state.values);
-    this.network.statistics.set(state.statistics);
-    requestAnimationFrame(() => {
-      this.draw();
+    soon(state.running, () => {
+      // Of a network that has been left meanwhile nothing is drawn.
+      if (state.values.length === this.network.size) {
+        Object.assign(this, { state, values: state.values });
+        this.network.values.set(state.values);
+        this.network.statistics.set(state.statistics);
+        this.draw();
+      }
       this.worker.postMessage({ do: "more" });
     });
   }
@@ -153,6 +165,7 @@ class App {
       this.maps.compute(CELLS);
     } else if (this.rows) this.maps.look(this.rows);
     this.diagram.draw();
+    this.unit.draw();
     this.output.draw();
     this.losses_.draw();
     const ended = state.diverged ? " – numbers are no longer finite: try a smaller learning rate" : "";
@@ -179,10 +192,12 @@ class App {
     this.output?.draw();
   }
 
-  pin(place) {
-    const same = this.pinned && place && this.pinned.layer === place.layer && this.pinned.unit === place.unit;
-    this.pinned = same ? null : place;
+  // Keep one unit in view, with its weights; null for none.
+  choose(place) {
+    this.pinned = place;
     this.look(null);
+    this.diagram.mark();
+    keepingFocus(() => this.unit.build());
   }
 
   show(how) {
@@ -203,13 +218,15 @@ class App {
     history.replaceState(null, "", this.settings.address || location.pathname);
   }
 
-  edit(index, words, event) {
-    const given = window.prompt(`${words}. New value:`, String(this.values[index]));
-    const value = Number(given);
-    if (given === null || given.trim() === "" || !Number.isFinite(value)) return;
+  setWeight(index, value) {
     this.values[index] = value;
-    this.worker.postMessage({ do: "weights", values: this.values });
-    event.preventDefault();
+    this.worker.postMessage({ do: "weights", values: Array.from(this.values) });
+  }
+
+  // What the inputs of a layer are called.
+  sources(place) {
+    if (place === 0) return this.inputNames.map((name) => name.replaceAll("_", " "));
+    return Array.from({ length: this.network.layers[place].inputs }, (_, k) => `unit ${k + 1}`);
   }
 
   get layers() {

@@ -52,9 +52,10 @@ class Controls {
     const hidden = Object.entries(catalog.activations).filter(([, record]) => !record.row);
     const options = hidden.map(([name]) => [name, name]).sort();
     this.choice(root, "Activation", options, app.hiddenActivation(), (name) => app.activate(name));
-    this.choice(root, "Loss", app.losses().map((name) => [name.replaceAll("_", " "), name]), app.lossName(), (name) =>
+    const loss = this.choice(root, "Loss", app.losses().map((name) => [name.replaceAll("_", " "), name]), app.lossName(), (name) =>
       app.change({ "network.loss": name }),
     );
+    loss.parentElement.classList.add("wide");
     for (const kind of ["l1", "l2"]) {
       this.choice(root, kind.toUpperCase(), numbers(PENALTIES), app.penalty(kind), (value) => app.penalize(kind, value));
     }
@@ -72,7 +73,9 @@ class Controls {
     const source = settings.get("data.source");
     const known = Object.keys(catalog.datasets);
     if (!known.includes(source)) {
-      element("p", parent, { class: "soft" }, app.own ? settings.get("data.file") : `${app.title}: the rows of the scenario`);
+      const { train, ...others } = app.counts;
+      const kept = Object.entries(others).map(([name, count]) => `, ${count} for ${name === "test" ? "testing" : name}`).join("");
+      element("p", parent, { class: "soft" }, `${app.own ? `${settings.get("data.file")}: ` : ""}${train} rows to learn from${kept}`);
       if (app.own) {
         this.choice(parent, "Data set", [["your own", ""], ...known.map((name) => [name, name])], "", (name) => app.newData(name));
       }

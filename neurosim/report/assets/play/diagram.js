@@ -8,8 +8,10 @@ const MAP_CELLS = 20;
 class Diagram {
   constructor(root, app) {
     Object.assign(this, { root, app, tiles: [], links: [] });
-    this.picture = shape("svg", root, { class: "links", "aria-hidden": "true" });
-    this.columns = element("div", root, { class: "columns" });
+    // It is as wide as all columns need: `root` scrolls where there is less room.
+    this.inner = element("div", root, { class: "inner" });
+    this.picture = shape("svg", this.inner, { class: "links", "aria-hidden": "true" });
+    this.columns = element("div", this.inner, { class: "columns" });
     new ResizeObserver(() => this.place()).observe(root);
   }
 
@@ -20,14 +22,17 @@ class Diagram {
     columns.replaceChildren();
     this.tiles = [];
     const inputs = this.column("inputs", app.inputNames.length, null);
+    inputs.node.classList.add("inputs");
     app.inputNames.slice(0, MOST_TILES).forEach((name, k) => this.tile(inputs, { name, layer: -1, unit: k }));
     network.layers.forEach((layer, place) => {
       const table = app.tables[place];
-      const column = this.column(app.nameOf(table), layer.units, place, layer);
       if (!SHOWN.includes(table.kind)) {
-        element("div", column.list, { class: "between" }, table.kind.replaceAll("_", " "));
+        const node = element("div", columns, { class: "column slim" });
+        const rate = table.kind === "dropout" ? ` ${table.rate}` : "";
+        element("div", node, { class: "between" }, `${table.kind.replaceAll("_", " ")}${rate}`);
         return;
       }
+      const column = this.column(app.nameOf(table), layer.units, place);
       for (let unit = 0; unit < Math.min(layer.units, MOST_TILES); unit += 1) {
         this.tile(column, { name: `unit ${unit + 1} of layer ${place + 1}`, layer: place, unit });
       }
@@ -37,7 +42,8 @@ class Diagram {
 
   column(title, count, place) {
     const { app } = this;
-    const node = element("section", this.columns, { class: "column", "aria-label": title });
+    const label = place === null ? "Inputs" : `Layer ${place + 1}, ${title}`;
+    const node = element("div", this.columns, { class: "column", role: "group", "aria-label": label });
     element("h3", node, {}, title);
     if (place !== null && app.canResize(place)) {
       const row = element("div", node, { class: "sizes" });
@@ -55,12 +61,13 @@ class Diagram {
 
   tile(column, { name, layer, unit }) {
     const { app } = this;
-    const button = element("button", column.list, { type: "button", class: "tile", "aria-label": name });
+    const row = element("div", column.list, { class: "named" });
+    if (layer < 0) element("span", row, { "aria-hidden": "true" }, name.replaceAll("_", " "));
+    const button = element("button", row, { type: "button", class: "tile", "aria-label": name, "aria-pressed": "false" });
     const canvas = element("canvas", button, { width: MAP_CELLS, height: MAP_CELLS });
-    if (layer < 0) element("span", button, {}, app.inputNames[unit]);
     const tile = { button, canvas, layer, unit, name };
     const show = () => app.look(layer < 0 ? null : { layer, unit });
-    button.addEventListener("click", () => app.pin({ layer, unit }));
+    button.addEventListener("click", () => app.choose(same(app.pinned, tile) ? null : { layer, unit }));
     button.addEventListener("pointerenter", show);
     button.addEventListener("focus", show);
     for (const leave of ["pointerleave", "blur"]) button.addEventListener(leave, () => app.look(null));
@@ -69,10 +76,10 @@ class Diagram {
 
   // Where the tiles have come to lie; a line for each weight between two of them.
   place() {
-    const { app, picture, root } = this;
+    const { app, picture, inner } = this;
     const { network } = app;
     if (!network) return;
-    const box = root.getBoundingClientRect();
+    const box = inner.getBoundingClientRect();
     picture.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
     picture.replaceChildren();
     this.links = [];
@@ -95,7 +102,10 @@ class Diagram {
           const wide = shape("path", picture, { d, class: "hit" });
           const words = () => `weight from ${from.name} to ${to.name}: ${written(app.values[index])}`;
           noted(wide, words);
-          wide.addEventListener("click", (event) => app.edit(index, words(), event));
+          wide.addEventListener("click", () => {
+            app.choose({ layer: place, unit: to.unit });
+            app.unit.focus(index);
+          });
           this.links.push({ line, index });
         }
       }
@@ -121,6 +131,19 @@ class Diagram {
     }
     for (const { canvas, layer, unit } of this.tiles) app.maps.draw(canvas, layer, unit);
   }
+
+  // Which tile is pinned.
+  mark() {
+    for (const tile of this.tiles) tile.button.setAttribute("aria-pressed", String(same(this.app.pinned, tile)));
+  }
+
+  focus(place) {
+    this.tiles.find((tile) => same(place, tile))?.button.focus();
+  }
 }
 
 const SHOWN = ["dense", "activation", "gated", "maxout", "residual", "concatenation"];
+
+function same(one, other) {
+  return one !== null && other !== null && one.layer === other.layer && one.unit === other.unit;
+}

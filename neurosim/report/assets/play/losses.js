@@ -1,9 +1,14 @@
 // The losses of the splits over the epochs, the numbers of now, and the way back.
 
+const LISTEN = "Hear the curves";
+
 class Losses {
   constructor(root, app) {
     Object.assign(this, { app });
-    element("h2", root, {}, "Loss");
+    const head = element("div", root, { class: "head" });
+    element("h2", head, {}, "Loss");
+    this.listen = element("button", head, { type: "button", class: "small-button" }, LISTEN);
+    this.listen.addEventListener("click", () => this.sound());
     this.numbers = element("dl", root, { class: "measures", "aria-live": "off" });
     this.picture = shape("svg", root, { viewBox: "0 0 300 110", role: "img", "aria-label": "Losses over the epochs" });
     const label = element("label", root, { class: "back" }, "Back to step ");
@@ -25,6 +30,21 @@ class Losses {
     if (document.activeElement !== slider || running) slider.value = steps;
     this.told.textContent = String(steps);
     this.curves(curves, other, epochs);
+  }
+
+  sound() {
+    const { app, listen } = this;
+    if (this.silence) {
+      this.silence();
+      return;
+    }
+    const lines = Object.values(app.state.curves.losses);
+    if (lines[0].length < 2) return;
+    this.silence = sounded(lines, () => {
+      this.silence = null;
+      listen.textContent = LISTEN;
+    });
+    listen.textContent = "Stop the sound";
   }
 
   // The curves of this future, and pale those of the other one; a line where training is.
