@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from neurosim.cli.given import ScenarioPath
-from neurosim.cli.options import DATA_DIR, SET, FilePath, say_notes
+from neurosim.cli.options import DATA_DIR, JSON, SET, FilePath, say_notes
 from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import Whole
 
@@ -33,9 +33,23 @@ LOOPBACK = "127.0.0.1"
     help="Serve the page to other computers too: the address of this one, or 0.0.0.0 for all that it has. By default "
     "only this computer gets it.",
 )
+@click.option(
+    "--collect",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Instead of a page, the table of the answers (.json) that students have downloaded into this folder.",
+)
 @with_sources(DATA_DIR)
+@JSON
 def command(
-    scenario: str, settings: tuple[str, ...], page: Path | None, port: int, host: str, sources: Sources
+    scenario: str,
+    settings: tuple[str, ...],
+    page: Path | None,
+    port: int,
+    host: str,
+    collect: Path | None,
+    sources: Sources,
+    as_json: bool,
 ) -> None:
     """Open SCENARIO as a page that trains in the browser; by default the spirals.
 
@@ -46,13 +60,21 @@ def command(
     On the page you change the data, the network and how it is trained, watch each unit, go back in time, and download
     what you have found as a scenario. It is served until you press Ctrl-C or have closed it for a minute.
 
-    The file that --page writes needs no server and no network: hand it to a class.
+    The file that --page writes needs no server and no network: hand it to a class. A scenario may ask questions on its
+    page; students download their answers as a file, and --collect judges the files of a class.
     """
     from neurosim.problem.assembly import assemble
     from neurosim.report.playground import playground
 
     loaded = sources.scenario(scenario, settings)
     say_notes(loaded)
+    if collect is not None:
+        from neurosim.cli.class_answers import print_answers
+
+        print_answers(loaded, collect, as_json=as_json)
+        return
+    if as_json:
+        raise click.UsageError(f"--json is for the answers of a class. Try: neurosim play {scenario} --collect FOLDER")
     problem = assemble(loaded, sources.data_dir)
     if page is not None:
         from neurosim.files.atomic import make_folder, write_atomically

@@ -25,7 +25,7 @@ from neurosim.scenario.augmentation import AugmentationSection
 # In the order of their dependencies; behind them the page begins.
 MODULES = (
     "basics", "plane", "curves", "play/settings", "play/access", "play/maps", "play/diagram", "play/unit",
-    "play/output", "play/losses", "play/controls", "play/worker", "play/remote",
+    "play/output", "play/losses", "play/controls", "play/questions", "play/worker", "play/remote",
     "play/app",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers.js``.
@@ -92,6 +92,7 @@ def _given(scenario: Scenario, problem: Problem, script: Script) -> dict[str, An
         "scenario": {name: tables[name] for name in ("scenario", "data", "network", "optimizer", "training")},
         "title": scenario.scenario.headline,
         "lesson": scenario.scenario.lesson,
+        "play": tables.get("play"),
         "catalog": catalog(scenario.registry, script, own),
         "names": list(data.feature_labels) or [f"x{k + 1}" for k in range(network.inputs)],
         "data": {

@@ -135,6 +135,7 @@ def determining(scenario: Scenario, *, record: bool = False) -> str:
         record=scenario.record if record else None,
         expect={},
         claims=(),
+        play=None,
         plots=PlotsSection(),
         # Plugins are identified by their content.
         requires=RequiresSection(),

@@ -11,6 +11,7 @@ COURSE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Hidden layers and backpropagation (1986)": (
             "xor",
             "xor-two-units",
+            "try-hidden-units",
             "moons",
             "spirals",
             "sine",
@@ -21,9 +22,11 @@ COURSE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Training: what to adjust, and what goes wrong": (
             "loss-functions",
             "learning-rate",
+            "try-learning-rate",
             "optimizers",
             "batch-size",
             "overfitting",
+            "try-overfitting",
         ),
         "Depth: why it did not work, and why it does": (
             "initialization",

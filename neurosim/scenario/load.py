@@ -157,7 +157,7 @@ def load_scenario(
     names = changed_keys(tree, values)
     if names and isinstance(changed.get("scenario"), dict):
         changed["scenario"]["changed"] = added(changed["scenario"].get("changed"), names)
-    apart = ("variants", "claims", "plots", "scenario")
+    apart = ("variants", "claims", "plots", "play", "scenario")
     shared = {path: value for path, value in values.items() if path[0] not in apart}
     labels |= {place: labels[path] for place, path in override_variants(changed, shared, registry).items()}
 

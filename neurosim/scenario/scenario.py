@@ -20,6 +20,7 @@ from neurosim.scenario.checking import check, one_each
 from neurosim.scenario.defaults import complete
 from neurosim.scenario.faults import Report
 from neurosim.scenario.name_checks import required
+from neurosim.scenario.play import PlaySection
 from neurosim.scenario.reading import parse
 from neurosim.scenario.renaming import renamed
 from neurosim.scenario.schema import (
@@ -55,6 +56,8 @@ class Scenario:
         How variants are drawn together.
     claims : tuple of Claim
         What its results must show; a variant has those that are about it alone.
+    play : PlaySection or None
+        The scenario as a lesson on the page that trains.
     variants : mapping of str to Scenario
         The variants by name, in the order of the file; each is a scenario without any.
     variant : str
@@ -91,6 +94,7 @@ class Scenario:
     record: RecordSection | None
     plots: PlotsSection
     claims: tuple[Claim, ...]
+    play: PlaySection | None
     path: Path | None = field(compare=False)
     base: Path = field(compare=False)
     plugins: tuple[Plugin, ...] = field(compare=False)
@@ -255,6 +259,7 @@ def completed(given: ScenarioFile, path: Path | None, base: Path, registry: Regi
         record=sections.record,
         plots=sections.plots,
         claims=tuple(sections.claims),
+        play=sections.play,
         path=path,
         base=base,
         plugins=_plugins(sections, registry),

@@ -16,6 +16,7 @@ from neurosim.network.network_section import NetworkSection
 from neurosim.network.sections import Choice, Label, Naming, Number, Parameter, Section, choice
 from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.play import PlaySection
 from neurosim.scenario.seeds import LARGEST_SEED
 from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
 
@@ -279,6 +280,9 @@ class ScenarioFile(Section):
     )
     claims: list[Claim] = Field(
         default=[], description="What the results must show, also between variants; checked at the end."
+    )
+    play: PlaySection | None = Field(
+        default=None, description="What the page of `neurosim play` shows and asks; left out: everything, and nothing."
     )
     requires: RequiresSection = Field(
         default=RequiresSection(), description="What must be there for the scenario to run."

@@ -49,6 +49,10 @@ def to_toml(sections: ScenarioFile) -> str:
         lines += ["", "[[variants]]", *_entries(variant)]
     for claim in sections.claims:
         lines += ["", "[[claims]]", *_entries(claim)]
+    if sections.play is not None:
+        lines += ["", "[play]", *_entries(sections.play.model_copy(update={"questions": None}))]
+        for question in sections.play.questions:
+            lines += ["", "[[play.questions]]", *_entries(question)]
     if sections.requires.plugins:
         lines += ["", "[requires]", *_entries(sections.requires)]
     for line in lines:

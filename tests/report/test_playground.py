@@ -11,6 +11,7 @@ import neurosim
 from neurosim.cli.application import execute
 from neurosim.errors import UsageError
 from neurosim.problem.assembly import assemble
+from neurosim.report.answers import collect
 from neurosim.report.playground import playground
 from neurosim.scenario import load_scenario
 
@@ -146,12 +147,17 @@ def test_points_are_drawn_and_lead_to_a_table(moons, tmp_path):
     answer.click(position={"x": 40, "y": 60})
     answer.click(position={"x": 60, "y": 60})
     clock(moons, "step 0$")
-    files = {}
-    moons.page.on("download", lambda download: files.update({download.suggested_filename: download}))
-    button(moons, "Download scenario.toml").click()
-    moons.page.wait_for_timeout(300)
-    for name, download in files.items():
-        download.save_as(tmp_path / name)
+
+    def named(name):
+        return lambda download: download.suggested_filename == name
+
+    with (
+        moons.page.expect_download(named("scenario.toml")) as first,
+        moons.page.expect_download(named("points.csv")) as second,
+    ):
+        button(moons, "Download scenario.toml").click()
+    for download in (first.value, second.value):
+        download.save_as(tmp_path / download.suggested_filename)
     rows = (tmp_path / "points.csv").read_text().splitlines()
     assert rows[0] == "x1,x2,class"
     assert rows[-1].endswith(",1")
@@ -170,3 +176,24 @@ def test_a_table_of_ones_own(moons):
     chooser = moons.page.get_by_label("Your table (.csv)")
     chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\nx,3\n2,2\n"})
     moons.page.get_by_role("alert").filter(has_text='line 3, column a: "x" is no number').wait_for()
+
+
+def test_a_lesson_asks_before_it_trains_and_keeps_the_answers(opened, tmp_path):
+    page = opened(page_of(tmp_path, "try-hidden-units"))
+    clock(page, "step 0$")
+    assert button(page, "Train").is_disabled()
+    assert page.page.get_by_label("Optimizer").count() == 0  # it is not among the controls of the lesson
+    page.page.get_by_label("Answer 1").fill("3")
+    button(page, "Answer").first.click()
+    page.page.get_by_text("That is right. A triangle has three sides").wait_for()
+    assert button(page, "Train").is_enabled()
+    page.page.get_by_label("Answer 3").select_option(label="Nothing is learned")
+    button(page, "Answer").last.click()
+    page.page.get_by_label("Your name").fill("Ann")
+    with page.page.expect_download() as download:
+        button(page, "Download answers").click()
+    download.value.save_as(tmp_path / "class" / "ann.json")
+    found = collect(tmp_path / "class", "try-hidden-units", load_scenario("try-hidden-units").play.questions)
+    assert [(answers.name, answers.right, answers.fault) for answers in found] == [
+        ("Ann", (True, None, False, None), "")
+    ]

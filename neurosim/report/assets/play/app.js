@@ -4,8 +4,9 @@
 const MOST_JUDGED = 500;
 
 class App {
-  constructor({ scenario, title, catalog, data, lesson, names, served }) {
+  constructor({ scenario, title, catalog, data, lesson, names, served, play }) {
     Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
+    this.play = play ?? {};
     Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null });
     this.settings = new Settings(scenario);
     this.settings.restore(location.hash);
@@ -25,8 +26,11 @@ class App {
     this.button = element("button", bar, { type: "button", class: "main" }, "Train");
     this.button.addEventListener("click", () => this.toggle());
     const others = { Step: { do: "step" }, Epoch: { do: "epoch" } };
+    this.starts = [this.button];
     for (const [words, order] of Object.entries(others)) {
-      element("button", bar, { type: "button" }, words).addEventListener("click", () => this.worker.postMessage(order));
+      const button = element("button", bar, { type: "button" }, words);
+      button.addEventListener("click", () => this.worker.postMessage(order));
+      this.starts.push(button);
     }
     element("button", bar, { type: "button" }, "Reset").addEventListener("click", () => this.begin());
     element("button", bar, { type: "button" }, "Other weights").addEventListener("click", () => {
@@ -39,7 +43,7 @@ class App {
     const middle = element("section", grid, { class: "network", "aria-label": "Network" });
     const head = element("div", middle, { class: "head" });
     element("h2", head, {}, "Network");
-    const depth = element("div", head, { class: "sizes" });
+    const depth = element("div", head, { class: "sizes", ...(this.shows("layers") ? {} : { hidden: "" }) });
     const fewer = element("button", depth, { type: "button", "aria-label": "One hidden layer less" }, "−");
     element("span", depth, {}, "hidden layers");
     const more = element("button", depth, { type: "button", "aria-label": "One hidden layer more" }, "+");
@@ -51,7 +55,8 @@ class App {
     this.output = new Output(element("div", right), this);
     this.losses_ = new Losses(element("div", right), this);
     const foot = element("div", root, { class: "foot" });
-    const save = element("button", foot, { type: "button" }, "Download scenario.toml");
+    const unsaved = this.shows("download") ? {} : { hidden: "" };
+    const save = element("button", foot, { type: "button", ...unsaved }, "Download scenario.toml");
     save.addEventListener("click", () => this.download());
     this.message = element("p", foot, { class: "note", role: "alert", hidden: "" });
     for (const kind of ["dragover", "drop"]) {
@@ -60,11 +65,21 @@ class App {
         if (kind === "drop" && event.dataTransfer.files.length) this.take(event.dataTransfer.files[0]);
       });
     }
-    if (this.lesson) {
+    const { text, questions } = this.play;
+    if (text || questions?.length) {
+      const beside = element("section", grid, { class: "lesson", "aria-label": "Lesson" });
+      for (const part of (text ?? "").trim().split(/\n\s*\n/)) if (part) element("p", beside, {}, part);
+      if (questions?.length) this.questions = new Questions(element("div", beside), this, questions);
+    } else if (this.lesson) {
       const lesson = element("details", root, {});
       element("summary", lesson, {}, "What to look for");
       for (const part of this.lesson.split("\n\n")) element("p", lesson, {}, part);
     }
+  }
+
+  // Whether the scenario's section [play] shows a group of controls.
+  shows(control) {
+    return !this.play.controls || this.play.controls.includes(control);
   }
 
   // The problem anew, from its first step.
@@ -171,6 +186,8 @@ class App {
     const ended = state.diverged ? " – numbers are no longer finite: try a smaller learning rate" : "";
     this.clock.textContent = `epoch ${Math.floor(state.epochs)}, step ${state.steps}${ended}`;
     this.button.textContent = state.running ? "Pause" : "Train";
+    this.questions?.look();
+    for (const button of this.starts) button.disabled = this.questions?.waits ?? false;
   }
 
   toggle() {
@@ -260,7 +277,7 @@ class App {
   }
 
   canResize(place) {
-    return this.tables[place].kind === "dense" && place < this.tables.length - 1 && this.tables[place] === this.layers[place];
+    return this.tables[place].kind === "dense" && place < this.tables.length - 1 && this.tables[place] === this.layers[place] && this.shows("units");
   }
 
   resize(place, units) {

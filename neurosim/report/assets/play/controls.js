@@ -1,6 +1,6 @@
 // The controls: each stands for a value of the scenario, and says which.
 
-const RATES = [0.00001, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
+const RATES = [0.00001, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 const PENALTIES = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const BATCHES = [1, 2, 4, 8, 10, 16, 20, 30, 32, 64, 128];
 const PACES = [["as fast as it can", 0], ["1 step a second", 1], ["5 steps a second", 5], ["30 steps a second", 30]];
@@ -42,27 +42,34 @@ class Controls {
     const { settings, catalog } = app;
     root.replaceChildren();
     const numbers = (values) => values.map((value) => [String(value), value]);
-    this.choice(root, "Learning rate", numbers(RATES), settings.get("optimizer.lr") ?? app.defaultRate(), (value) =>
-      app.tune("lr", value),
-    );
+    if (app.shows("learning_rate")) {
+      this.choice(root, "Learning rate", numbers(RATES), settings.get("optimizer.lr") ?? app.defaultRate(), (value) =>
+        app.tune("lr", value),
+      );
+    }
     const optimizers = Object.keys(catalog.optimizers).sort();
-    this.choice(root, "Optimizer", optimizers.map((name) => [name, name]), settings.get("optimizer.name"), (name) =>
-      app.change({ optimizer: { name, lr: app.defaultRate(name) } }),
-    );
+    if (app.shows("optimizer")) {
+      this.choice(root, "Optimizer", optimizers.map((name) => [name, name]), settings.get("optimizer.name"), (name) =>
+        app.change({ optimizer: { name, lr: app.defaultRate(name) } }),
+      );
+    }
     const hidden = Object.entries(catalog.activations).filter(([, record]) => !record.row);
     const options = hidden.map(([name]) => [name, name]).sort();
-    this.choice(root, "Activation", options, app.hiddenActivation(), (name) => app.activate(name));
-    const loss = this.choice(root, "Loss", app.losses().map((name) => [name.replaceAll("_", " "), name]), app.lossName(), (name) =>
-      app.change({ "network.loss": name }),
-    );
-    loss.parentElement.classList.add("wide");
-    for (const kind of ["l1", "l2"]) {
+    if (app.shows("activation")) this.choice(root, "Activation", options, app.hiddenActivation(), (name) => app.activate(name));
+    if (app.shows("loss")) {
+      const losses = app.losses().map((name) => [name.replaceAll("_", " "), name]);
+      const loss = this.choice(root, "Loss", losses, app.lossName(), (name) => app.change({ "network.loss": name }));
+      loss.parentElement.classList.add("wide");
+    }
+    for (const kind of app.shows("penalties") ? ["l1", "l2"] : []) {
       this.choice(root, kind.toUpperCase(), numbers(PENALTIES), app.penalty(kind), (value) => app.penalize(kind, value));
     }
-    this.choice(root, "Batch", numbers(BATCHES), settings.get("training.batch_size"), (value) =>
-      app.change({ "training.batch_size": value }),
-    );
-    this.choice(root, "Speed", PACES, app.pace, (value) => app.setPace(value));
+    if (app.shows("batch")) {
+      this.choice(root, "Batch", numbers(BATCHES), settings.get("training.batch_size"), (value) =>
+        app.change({ "training.batch_size": value }),
+      );
+    }
+    if (app.shows("speed")) this.choice(root, "Speed", PACES, app.pace, (value) => app.setPace(value));
   }
 
   data(parent) {
@@ -70,6 +77,10 @@ class Controls {
     const { settings, catalog } = app;
     parent.replaceChildren();
     element("h2", parent, {}, "Data");
+    if (!app.shows("data")) {
+      this.looks(parent);
+      return;
+    }
     const source = settings.get("data.source");
     const known = Object.keys(catalog.datasets);
     if (!known.includes(source)) {
@@ -99,13 +110,19 @@ class Controls {
         fresh.addEventListener("click", () => app.change({ "data.seed": (settings.get("data.seed") ?? 0) + 1 }));
       }
     }
-    if (app.network.inputs === 2 && app.classes.length === 2) {
+    if (app.shows("draw") && app.network.inputs === 2 && app.classes.length === 2) {
       const pens = [["off", null], ["class 0", 0], ["class 1", 1]];
       this.choice(parent, "Draw points", pens, app.drawing, (label) => app.choosePen(label));
     }
     const field = element("label", parent, { class: "field" }, "Your table (.csv)");
     const file = element("input", field, { type: "file", accept: ".csv,text/csv" });
     file.addEventListener("change", () => file.files.length && app.take(file.files[0]));
+    this.looks(parent);
+  }
+
+  // How the answers are shown.
+  looks(parent) {
+    const { app } = this;
     const drawn = app.network.inputs <= 2 && app.points.test;
     if (drawn) this.tick(parent, "show test rows", app.showsTest, (on) => app.show({ showsTest: on }));
     if (app.network.inputs === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));

@@ -104,7 +104,7 @@ class Diagram {
           noted(wide, words);
           wide.addEventListener("click", () => {
             app.choose({ layer: place, unit: to.unit });
-            app.unit.focus(index);
+            if (app.shows("weights")) app.unit.focus(index);
           });
           this.links.push({ line, index });
         }
