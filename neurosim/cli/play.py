@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from neurosim.cli.given import ScenarioPath
-from neurosim.cli.options import DATA_DIR, JSON, SET, FilePath, say_notes
+from neurosim.cli.options import BACKENDS, DATA_DIR, JSON, SET, FilePath, say_notes
 from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import Whole
+from neurosim.errors import UsageError, add_hint
+from neurosim.printable import quoted
 
 USUAL = "spirals"
 LOOPBACK = "127.0.0.1"
@@ -34,6 +36,12 @@ LOOPBACK = "127.0.0.1"
     "only this computer gets it.",
 )
 @click.option(
+    "--engine",
+    type=BACKENDS,
+    help="Train here instead of in the page, for convolutions and all that is too large for a page: compiled on the "
+    "CPU, in plain NumPy, or on a GPU.",
+)
+@click.option(
     "--collect",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
@@ -47,6 +55,7 @@ def command(
     page: Path | None,
     port: int,
     host: str,
+    engine: str | None,
     collect: Path | None,
     sources: Sources,
     as_json: bool,
@@ -56,6 +65,7 @@ def command(
     \b
     neurosim play moons
     neurosim play spirals --page spirals.html
+    neurosim play digits-cnn --engine cpu
 
     On the page you change the data, the network and how it is trained, watch each unit, go back in time, and download
     what you have found as a scenario. It is served until you press Ctrl-C or have closed it for a minute.
@@ -63,6 +73,8 @@ def command(
     The file that --page writes needs no server and no network: hand it to a class. A scenario may ask questions on its
     page; students download their answers as a file, and --collect judges the files of a class.
     """
+    if page is not None and engine is not None:
+        raise click.UsageError("--page writes a page that trains by itself: leave out --engine")
     from neurosim.problem.assembly import assemble
     from neurosim.report.playground import playground
 
@@ -85,13 +97,23 @@ def command(
         click.echo(str(page))
         return
     from neurosim.play.serving import served
-    from neurosim.play.visitors import Doorkeeper, Visitors
+    from neurosim.play.visitors import Doorkeeper, Host, Visitors
 
+    attendant: Host = Doorkeeper()
+    if engine is not None:
+        from neurosim.play.school import School
+        from neurosim.report.twin import DATASETS
+
+        attendant = School(loaded, problem, engine, DATASETS, data_dir=sources.data_dir)
     visitors = Visitors()
-    text = playground(loaded, problem, {})
+    try:
+        text = playground(loaded, problem, {"engine": engine})
+    except UsageError as error:
+        add_hint(error, f"Or watch it here: neurosim play {quoted(scenario)} --engine cpu")
+        raise
     with served(lambda: text, visitors, host, port) as address:
         show(address, opens=host == LOOPBACK)
-        visitors.attend(Doorkeeper())
+        visitors.attend(attendant)
     click.echo("The page has been closed for a minute.", err=True)
 
 

@@ -92,7 +92,7 @@ TABLE = (lambda value: isinstance(value, dict), "the tables of a scenario")
 NUMBERS = (lambda value: isinstance(value, list) and all(map(_is_number, value)), "a list of numbers")
 # Order -> its parts, all of which it needs.
 ORDERS: dict[str, dict[str, tuple[Callable[[Any], bool], str]]] = {
-    "build": {"scenario": TABLE},
+    "build": {"scenario": TABLE, "evaluates": (lambda value: isinstance(value, bool), "true or false")},
     "epoch": {},
     "more": {},
     "pause": {},

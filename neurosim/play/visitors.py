@@ -16,6 +16,8 @@ MOST_VISITORS = 64
 MOST_WAITING = 256
 # Seconds without a page after which there is nobody left; as long as a page may take to be loaded anew.
 PATIENCE = 60.0
+# Seconds after which the main thread looks up, for Ctrl-C and for whether anybody is left.
+LONGEST = 0.25
 
 
 class Visitor:
@@ -35,8 +37,8 @@ class Visitor:
 class Host(Protocol):
     """What does what visitors ask, in the main thread."""
 
-    busy: bool
-    """Whether there is something to do without being asked."""
+    def rest(self) -> float:
+        """Seconds until there is something to do without being asked."""
 
     def obey(self, visitor: Visitor, order: Order) -> None:
         """Do what a visitor asks."""
@@ -92,7 +94,7 @@ class Visitors:
         """Do what visitors ask until all have been gone for so many seconds."""
         while not self._gone(patience):
             try:
-                visitor, order = self._orders.get(block=not host.busy, timeout=min(patience, 0.25))
+                visitor, order = self._orders.get(timeout=max(min(host.rest(), LONGEST), 1e-4))
             except queue.Empty:
                 host.advance()
                 continue
@@ -102,7 +104,7 @@ class Visitors:
                 try:
                     host.obey(visitor, order)
                 except NeurosimError as error:
-                    visitor.tell({"failed": str(error)})
+                    visitor.tell({"failed": error.message})
 
     def _gone(self, patience: float) -> bool:
         with self._lock:
@@ -113,7 +115,9 @@ class Visitors:
 class Doorkeeper:
     """The host of pages that train by themselves: they only say that they are there."""
 
-    busy = False
+    def rest(self) -> float:
+        """As long as one likes."""
+        return LONGEST
 
     def obey(self, visitor: Visitor, order: Order) -> None:
         """Refuse what is asked."""

@@ -26,7 +26,7 @@ from neurosim.scenario.augmentation import AugmentationSection
 MODULES = (
     "basics", "plane", "curves", "play/settings", "play/access", "play/maps", "play/diagram", "play/unit",
     "play/output", "play/losses", "play/controls", "play/questions", "play/worker", "play/remote",
-    "play/app",
+    "play/app", "play/distant", "play/start",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers.js``.
 KINDS = (
@@ -35,12 +35,14 @@ KINDS = (
 )  # fmt: skip
 # Of all rows: 8 MB.
 MOST_NUMBERS = 1_000_000
+# Of a network whose numbers come from the server.
+MOST_PARAMETERS = 50_000
 
 
 def playground(scenario: Scenario, problem: Problem, served: Mapping[str, Any] | None = None) -> str:
     """The page for a scenario whose data are loaded.
 
-    With `served`, what it is to know of the server that it is from, the page stays connected to that.
+    With `served` the page stays connected to the server that it is from, whose `engine`, if it has one, trains.
 
     Raises
     ------
@@ -48,8 +50,16 @@ def playground(scenario: Scenario, problem: Problem, served: Mapping[str, Any] |
         For what the page cannot train.
     """
     script = Script()
-    given = {**_given(scenario, problem, script), "served": served}
-    _check(scenario, problem, given["catalog"])
+    own = {scenario.network.loss.name: problem.network.loss.record}
+    known = catalog(scenario.registry, script, own)
+    distant = False
+    if served is not None and served.get("engine"):
+        distant = not _evaluates(scenario, problem, known)
+    else:
+        _check(scenario, problem, known)
+    given = _given(scenario, problem, known, splits={} if distant else splits(problem))
+    if served is not None:
+        given["served"] = {**served, "distant": distant}
     style = asset("page.css") + asset("play.css")
     parts = [asset(f"{name}.js") for name in MODULES]
     code = '"use strict";\n(() => {\n' + "\n".join([engine(script), *parts]) + "})();\n"
@@ -82,9 +92,8 @@ def playground(scenario: Scenario, problem: Problem, served: Mapping[str, Any] |
 """
 
 
-def _given(scenario: Scenario, problem: Problem, script: Script) -> dict[str, Any]:
+def _given(scenario: Scenario, problem: Problem, known: dict[str, Any], splits: dict[str, Any]) -> dict[str, Any]:
     data, network = problem.data, problem.network
-    own = {scenario.network.loss.name: network.loss.record}
     affine = {"scale": data.feature_scale, "shift": data.feature_shift}
     of_targets = {"scale": data.target_scale, "shift": data.target_shift}
     tables = tomllib.loads(scenario.to_toml())
@@ -93,16 +102,27 @@ def _given(scenario: Scenario, problem: Problem, script: Script) -> dict[str, An
         "title": scenario.scenario.headline,
         "lesson": scenario.scenario.lesson,
         "play": tables.get("play"),
-        "catalog": catalog(scenario.registry, script, own),
+        "catalog": known,
         "names": list(data.feature_labels) or [f"x{k + 1}" for k in range(network.inputs)],
         "data": {
-            "splits": splits(problem),
+            "splits": splits,
             "inputs_": {key: np.broadcast_to(value, network.inputs).tolist() for key, value in affine.items()},
             "inputs": network.inputs,
             "outputs": {key: value.tolist() for key, value in of_targets.items()},
             "classes": list(data.class_labels),
         },
     }
+
+
+def _evaluates(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> bool:
+    """Whether a page whose network is trained by its server can follow that with numbers of its own."""
+    if problem.network.size > MOST_PARAMETERS:
+        return False
+    try:
+        _check(scenario, problem, known)
+    except UsageError:
+        return False
+    return True
 
 
 def _check(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> None:

@@ -197,3 +197,15 @@ def test_a_lesson_asks_before_it_trains_and_keeps_the_answers(opened, tmp_path):
     assert [(answers.name, answers.right, answers.fault) for answers in found] == [
         ("Ann", (True, None, False, None), "")
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["digits-cnn"], "Or watch it here: neurosim play digits-cnn --engine cpu"),
+        (["xor", "--engine", "cpu", "--page", "xor.html"], "leave out --engine"),
+    ],
+)
+def test_the_command_says_where_the_engine_is_needed(words, said, capsys):
+    assert execute(["play", *words]) == 2
+    assert said in capsys.readouterr().err

@@ -1,15 +1,18 @@
 """The page that trains as its server gives it, in headless Chromium."""
 
+import re
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
+from neurosim.play.school import School
 from neurosim.play.serving import served
 from neurosim.play.visitors import Doorkeeper, Visitors
 from neurosim.problem.assembly import assemble
 from neurosim.report.playground import playground
+from neurosim.report.twin import DATASETS
 from neurosim.scenario import load_scenario
 
 
@@ -48,3 +51,47 @@ def test_a_served_page_trains_by_itself_and_is_known_to_be_open(opened, serve):
     found.page.close()
     attending.join(20)
     assert not attending.is_alive()
+
+
+FEW = {"data__test_fraction": 0.95, "network__layers__0__channels": 2, "network__layers__2__channels": 2}
+
+
+def engine(serve, name, **overrides):
+    """A page whose network is trained by its server, in plain NumPy."""
+    scenario = load_scenario(name, overrides={key.replace("__", "."): value for key, value in overrides.items()})
+    problem = assemble(scenario)
+    school = School(scenario, problem, "reference", DATASETS)
+    return serve(playground(scenario, problem, {"engine": "reference"}), school, 60.0)[0]
+
+
+def test_a_page_shows_a_network_that_its_server_trains(opened, serve):
+    page = opened(engine(serve, "xor")).page
+    clock = page.locator(".clock")
+    page.get_by_role("button", name="Step", exact=True).click()
+    clock.filter(has_text="step 1").wait_for()
+    before = page.locator(".measures").text_content()
+    page.get_by_label("Learning rate").select_option(label="10")
+    page.get_by_label("Speed").select_option(label="30 steps a second")
+    page.get_by_role("button", name="Train", exact=True).click()
+    clock.filter(has_text=re.compile(r"step \d\d")).wait_for()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).wait_for()
+    page.get_by_label("Step to go back to").fill("1")
+    clock.filter(has_text="step 1").wait_for()
+    assert page.locator(".measures").text_content() == before
+    # The tiles and the lines are of the numbers that the server sends.
+    page.get_by_role("button", name="One unit more in layer 1").click()
+    clock.filter(has_text="step 0").wait_for()
+
+
+@pytest.mark.ci
+def test_a_page_shows_convolutions_that_its_server_trains(opened, serve):
+    page = opened(engine(serve, "digits-cnn", **FEW)).page
+    page.get_by_role("button", name="Epoch", exact=True).click()
+    page.locator(".clock").filter(has_text="epoch 1,").wait_for()
+    assert page.locator(".layers tbody tr").count() == 6
+    assert page.locator(".layers").get_by_text("8 x 8 x 2").is_visible()
+    assert page.locator(".counts tbody tr").count() == 10
+    assert page.get_by_label("Activation").locator("option:checked").text_content() == "relu"
+    page.get_by_label("Optimizer").select_option(label="sgd")
+    page.locator(".clock").filter(has_text="step 0").wait_for()

@@ -11,10 +11,13 @@ class App {
     this.settings = new Settings(scenario);
     this.settings.restore(location.hash);
     this.made = engine();
-    const source = `"use strict";(${work})(${engine})`;
-    this.worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    if (served) this.remote = new Remote(this.made.doubles);
+    if (served?.engine) this.worker = this.remote;
+    else {
+      const source = `"use strict";(${work})(${engine})`;
+      this.worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    }
     this.worker.onmessage = ({ data: told }) => this.hear(told);
-    if (served) this.remote = new Remote();
     this.layout();
     this.begin();
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -183,6 +186,12 @@ class App {
     this.unit.draw();
     this.output.draw();
     this.losses_.draw();
+    this.progress();
+  }
+
+  // How far training is.
+  progress() {
+    const { state } = this;
     const ended = state.diverged ? " – numbers are no longer finite: try a smaller learning rate" : "";
     this.clock.textContent = `epoch ${Math.floor(state.epochs)}, step ${state.steps}${ended}`;
     this.button.textContent = state.running ? "Pause" : "Train";
@@ -412,5 +421,3 @@ function tablesOf(tables) {
     return Array.from({ length: table.repeat ?? 1 }, () => own).flat();
   });
 }
-
-new App(JSON.parse(document.getElementById("given").textContent));

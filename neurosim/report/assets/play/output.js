@@ -47,19 +47,7 @@ class Output {
       const answer = width === 1 ? Number(row[0] > app.threshold) : row.indexOf(Math.max(...row));
       found[classes[r]][answer] += 1;
     }
-    table.replaceChildren();
-    element("caption", table, { class: "soft" }, "Each row: the rows of one class; each column: what they are taken for");
-    const head = element("tr", element("thead", table));
-    element("td", head);
-    for (const name of names) element("th", head, { scope: "col", class: "number" }, name);
-    const body = element("tbody", table);
-    found.forEach((numbers, k) => {
-      const row = element("tr", body);
-      element("th", row, { scope: "row" }, names[k]);
-      numbers.forEach((number, answer) => {
-        element("td", row, { class: number && answer !== k ? "number missed" : "number" }, number ? String(number) : "·");
-      });
-    });
+    countsTable(table, found, names);
   }
 
   draw() {
@@ -131,6 +119,23 @@ class Output {
     }
     context.stroke();
   }
+}
+
+// A table of how many rows of each class are taken for which.
+function countsTable(table, found, names) {
+  table.replaceChildren();
+  element("caption", table, { class: "soft" }, "Each row: the rows of one class; each column: what they are taken for");
+  const head = element("tr", element("thead", table));
+  element("td", head);
+  for (const name of names) element("th", head, { scope: "col", class: "number" }, name);
+  const body = element("tbody", table);
+  found.forEach((numbers, k) => {
+    const row = element("tr", body);
+    element("th", row, { scope: "row" }, names[k]);
+    numbers.forEach((number, answer) => {
+      element("td", row, { class: number && answer !== k ? "number missed" : "number" }, number ? String(number) : "·");
+    });
+  });
 }
 
 // Numbers from the bottom up, less a threshold, for the line where they cross it.

@@ -6,8 +6,8 @@ const AGAIN = 2000;
 const MOST_TRIES = 20;
 
 class Remote {
-  constructor() {
-    Object.assign(this, { onmessage: () => {}, waiting: [], tries: 0 });
+  constructor(doubles) {
+    Object.assign(this, { doubles, onmessage: () => {}, waiting: [], tries: 0 });
     this.connect();
   }
 
@@ -20,14 +20,27 @@ class Remote {
       this.tries = 0;
       for (const message of this.waiting.splice(0)) this.socket.send(message);
     };
-    this.socket.onmessage = ({ data }) => this.onmessage({ data: JSON.parse(data) });
+    this.socket.onmessage = ({ data }) => this.hear(JSON.parse(data));
     this.socket.onclose = () => {
       this.tries += 1;
       if (this.tries < MOST_TRIES) setTimeout(() => this.connect(), AGAIN);
     };
   }
 
-  postMessage(order) {
+  // JSON has no numbers that are not finite, and those of a network come as bytes.
+  hear(told) {
+    const { state } = told;
+    if (state) {
+      for (const name of ["values", "statistics"]) if (state[name]) state[name] = this.doubles(state[name]);
+      for (const measures of Object.values(state.measures)) measures.loss ??= NaN;
+    }
+    this.onmessage({ data: told.refused ? { failed: told.refused } : told });
+  }
+
+  // The server has the rows and the formulas itself.
+  postMessage({ splits, inputs, catalog, ...order }) {
+    if (order.do === "build") order.evaluates ??= true;
+    if (order.values) order.values = Array.from(order.values);
     const message = JSON.stringify(order);
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message);
     else this.waiting.push(message);

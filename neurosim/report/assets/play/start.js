@@ -1,0 +1,2 @@
+const given = JSON.parse(document.getElementById("given").textContent);
+new (given.served?.distant ? Distant : App)(given);
