@@ -37,6 +37,7 @@ COMMANDS = {
     "export": "Write a run's network as a script in NumPy, PyTorch or Keras, or as an ONNX file.",
     "import": "Make a scenario and a model of the network in an ONNX file.",
     "compare": "Compare finished runs: settings, results and curves.",
+    "verify": "Train a finished run again and say whether it is the same, bit for bit.",
     "list": "List scenarios, activations, losses, optimizers, data sets and more.",
     "glossary": "Explain a term, such as epoch or gradient, in plain sentences.",
     "info": "Show what a scenario's network is made of, or versions, threads and folders.",
@@ -131,7 +132,7 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
     to end.
 
     0 done; 1 unexpected; 2 invalid usage, scenario or plugin; 3 files and data; 4 training diverged;
-    5 an expectation was missed; 130 interrupted.
+    5 an expectation was missed, or bits differ; 130 interrupted.
     """
     instruction = os.environ.get("_NEUROSIM_COMPLETE")
     if instruction:

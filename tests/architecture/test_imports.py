@@ -52,6 +52,9 @@ ALLOWED = {
         "backends", "data", "errors", "files", "markup", "network", "plugin", "printable", "problem", "process",
         "scenario", "suggestions", "supplied", "training", "version",
     },
+    "sweeps": {
+        "backends", "errors", "files", "plugin", "runs", "scenario", "suggestions", "training",
+    },
     "analysis": {"backends", "data", "errors", "markup", "network", "plugin", "printable", "scenario", "training"},
     "plots": {
         "analysis", "diagnosis", "errors", "files", "markup", "printable", "process", "scenario", "suggestions",
@@ -76,7 +79,7 @@ ALLOWED = {
     "cli": {
         "analysis", "backends", "bench", "data", "diagnosis", "errors", "exchange", "files", "markup", "network",
         "play", "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario", "suggestions",
-        "testing", "training", "version", "worksheet",
+        "sweeps", "testing", "training", "version", "worksheet",
     },
     "__init__": {"errors", "formulas", "interactive", "plugin", "runs", "scenario", "supplied", "training", "version"},
     "__main__": {"cli"},

@@ -197,6 +197,18 @@ def test_diagnosis(kind, on):
     on(kind, "doctor", "run", "--no-trials", "--json", status=status)
 
 
+# Those that have not ended; what has, diverged or not, ends in the same way again.
+UNFINISHED = ("killed before its first checkpoint", "interrupted", "study stopped", "many seeds stopped", "no run")
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_verifying(kind, on):
+    status = FILES if kind in UNFINISHED else DONE
+    out, _ = on(kind, "verify", "run", "--json", status=status)
+    if status == DONE:
+        assert json.loads(out)["same"]
+
+
 @pytest.mark.ci
 @pytest.mark.parametrize("kind", KINDS)
 def test_films_and_replays(kind, on):
