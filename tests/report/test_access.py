@@ -3,6 +3,10 @@
 import pytest
 from test_playground import button, clock, page_of
 
+from neurosim.scenario import load_scenario
+from neurosim.training.simulator import Simulator
+from neurosim.worksheet.step import sample_loss, take_step
+
 
 def violations(found):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -56,6 +60,23 @@ def test_a_weight_is_changed_by_keyboard(moons):
     assert button(moons, "unit 1 of layer 1").get_attribute("aria-pressed") == "true"
     button(moons, "Close the unit").click()
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "unit 1 of layer 1"
+
+
+def test_the_numbers_of_a_step_stand_beside_the_weights(moons):
+    page = moons.page
+    # A click on the drawing chooses the nearest row, and the unit of the output.
+    page.locator("canvas.answer").click(position={"x": 60, "y": 60})
+    page.get_by_label("Training row").fill("3")
+    page.keyboard.press("Enter")
+    lines = page.locator(".lines")
+    step = take_step(Simulator(load_scenario("moons"), backend="reference"), 3, 0, None)
+    layer = step.network.layers[-1]
+    lines.get_by_text(f"L = {sample_loss(step):.3g};").wait_for()
+    lines.get_by_text(f"∂L/∂z = {step.errors(layer)[0]:.3g};".replace("-", "\N{MINUS SIGN}")).wait_for()
+    after = page.locator(".weights tbody tr").nth(2).locator("td").last.text_content()
+    assert float(after.replace("\N{MINUS SIGN}", "-")) == pytest.approx(
+        step.after["w"][layer.weight.span.start + 1], rel=1e-5
+    )
 
 
 def test_the_focus_stays_when_a_control_begins_anew(moons):

@@ -77,7 +77,7 @@ def test_a_page_shows_a_network_that_its_server_trains(opened, serve):
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_role("button", name="Train", exact=True).wait_for()
     page.get_by_label("Step to go back to").fill("1")
-    clock.filter(has_text="step 1").wait_for()
+    clock.filter(has_text=re.compile(r"step 1$")).wait_for()
     assert page.locator(".measures").text_content() == before
     # The tiles and the lines are of the numbers that the server sends.
     page.get_by_role("button", name="One unit more in layer 1").click()

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from neurosim.problem.assembly import assemble
 from neurosim.report.engine import engine
 from neurosim.report.twin import catalog, splits
 from neurosim.scenario import load_scenario
+from neurosim.training.simulator import Simulator
+from neurosim.worksheet.step import sample_loss, take_step
 
 REGISTRY = neurosim.build_registry([])
 # Trains in the page; the numbers of arrays come as text that holds their bytes.
@@ -26,6 +29,18 @@ TRAIN = """
   for (let step = 0; step < steps; step += 1) trainer.step();
   const { values, statistics } = trainer.network;
   return { start, values: [...values], statistics: [...statistics], measures: trainer.evaluate("train") };
+}
+"""
+
+EXPLAIN = """
+({ scenario, catalog, splits, inputs, steps, watched }) => {
+  const { Rows, Trainer } = engine();
+  const given = Object.entries(splits).map(([name, split]) => [name, new Rows(split, inputs)]);
+  const trainer = new Trainer(scenario, Object.fromEntries(given), inputs, catalog);
+  for (let step = 0; step < steps; step += 1) trainer.step();
+  const kept = [...trainer.network.values];
+  const found = trainer.explain(watched);
+  return { ...found, untouched: trainer.network.values.every((value, k) => value === kept[k]) };
 }
 """
 
@@ -91,6 +106,28 @@ def agrees(found, backend, rows, within=1e-9):
 @pytest.mark.parametrize("name", ["xor", "moons", "spirals", "sine", "iris"])
 def test_a_thousand_steps_of_a_scenario(trained, name):
     agrees(*trained(load_scenario(name), 1000))
+
+
+@pytest.mark.parametrize(("name", "place"), [("iris", 1), ("iris", 0), ("sine", 2)])
+def test_the_numbers_of_a_step_are_those_of_the_worksheet(trained, name, place):
+    scenario = load_scenario(name)
+    problem = assemble(scenario)
+    given = {"scenario": tomllib.loads(scenario.to_toml()), "catalog": trained.known, "splits": splits(problem)}
+    watched = {"row": 5, "place": place, "unit": 0}
+    given |= {"inputs": problem.network.inputs, "steps": 20, "watched": watched}
+    found = trained.page.evaluate(f"(text) => ({EXPLAIN})(JSON.parse(text))", json.dumps(given))
+    step = take_step(Simulator(scenario, backend="reference"), 5, 20, None)
+    layer = step.network.layers[place]
+    own = [layer.weight.span.start + k * layer.units for k in range(len(found["inputs"]))] + [layer.bias.span.start]
+    near = partial(pytest.approx, rel=1e-9, abs=1e-12)
+    assert found["untouched"]
+    assert found["z"] == near(step.sums(layer)[0])
+    assert found["a"] == near(step.outputs(layer)[0])
+    assert found["delta"] == near(step.errors(layer)[0])
+    assert found["loss"] == near(sample_loss(step))
+    assert found["slopes"] == near(step.gradient[own])
+    assert found["before"] == near(step.before[own])
+    assert found["after"] == near(step.after["w"][own])
 
 
 def scenario_of(**sections):

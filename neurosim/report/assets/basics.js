@@ -24,11 +24,11 @@ function place(made, parent, attributes, text) {
 function written(value) {
   if (value === null || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  return String(Number(value.toPrecision(6))).replace("-", "−");
+  return String(Number(value.toPrecision(6))).replaceAll("-", "−");
 }
 
 function short(value) {
-  return value === null ? "–" : String(Number(value.toPrecision(3))).replace("-", "−");
+  return value === null ? "–" : String(Number(value.toPrecision(3))).replaceAll("-", "−");
 }
 
 function percent(value) {

@@ -7,7 +7,7 @@ class App {
   constructor({ scenario, title, catalog, data, lesson, names, served, play }) {
     Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
     this.play = play ?? {};
-    Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null });
+    Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null, row: 0 });
     this.settings = new Settings(scenario);
     this.settings.restore(location.hash);
     this.made = engine();
@@ -116,6 +116,8 @@ class App {
       this.diagram.build();
       this.unit.build();
     });
+    this.row = Math.min(this.row, this.counts.train - 1);
+    if (this.pinned) this.watch();
     this.diagram.mark();
     this.output.build();
     // Tables of one's own are too long for an address.
@@ -224,6 +226,29 @@ class App {
     this.look(null);
     this.diagram.mark();
     keepingFocus(() => this.unit.build());
+    this.watch();
+  }
+
+  // The worker tells the numbers of a step on the chosen row, seen from the unit that is pinned. A server does not.
+  watch() {
+    if (this.worker === this.remote) return;
+    const { pinned: place, row } = this;
+    const watched = place && place.layer >= 0 ? { row, place: place.layer, unit: place.unit } : null;
+    this.worker.postMessage({ do: "watch", place: watched });
+  }
+
+  chooseRow(row) {
+    this.row = Math.min(Math.max(row, 0), this.counts.train - 1);
+    if (!this.pinned) this.choose({ layer: this.network.layers.length - 1, unit: 0 });
+    else this.watch();
+    this.output.draw();
+  }
+
+  // The training row nearest to a place on the drawing, both as shares of its sides from the lower left.
+  chooseNear(u, v) {
+    const share = (k, x) => (x - this.box[k][0]) / (this.box[k][1] - this.box[k][0]);
+    const far = this.points.train.map(([x, y]) => (share(0, x) - u) ** 2 + (share(1, y) - v) ** 2);
+    this.chooseRow(far.indexOf(Math.min(...far)));
   }
 
   show(how) {

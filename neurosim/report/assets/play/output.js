@@ -9,8 +9,11 @@ class Output {
     this.canvas = element("canvas", root, { role: "img", "aria-label": "What the network answers", class: "answer" });
     this.table = element("table", root, { class: "counts" });
     this.canvas.addEventListener("click", (event) => {
-      if (app.drawing === null || app.network.inputs !== 2) return;
       const box = this.canvas.getBoundingClientRect();
+      if (app.drawing === null || app.network.inputs !== 2) {
+        app.chooseNear((event.clientX - box.left) / box.width, (box.bottom - event.clientY) / box.height);
+        return;
+      }
       const [x, y] = [scale(app.box[0], [box.left, box.right]), scale(app.box[1], [box.bottom, box.top])];
       app.addPoint(x.back(event.clientX), y.back(event.clientY));
     });
@@ -100,6 +103,9 @@ class Output {
       if (name === "test" && !app.showsTest) continue;
       split.forEach(([u, v, target]) => mark(context, app.classes.length ? target : 0, x(u), y(v), 3.4, name !== "train"));
     }
+    // The row whose step is shown.
+    const chosen = app.pinned && app.points.train[app.row];
+    if (chosen) cross(context, x(chosen[0]), y(chosen[1]));
   }
 
   curve(context, wide, high) {

@@ -198,6 +198,40 @@ class Trainer {
     }
   }
 
+  // A step on one training row alone, as a worksheet has it, seen from a dense unit; then all is put back.
+  explain({ row, place, unit }) {
+    const { network, updating } = this;
+    const layer = network.layers[place];
+    const rows = this.splits.train;
+    if (!layer.weight || !layer.held.sums || network.statistics.length || row >= rows.count) return null;
+    const kept = this.state();
+    const pass = { rows: 1, training: true, keys: null, first: 0, move: false };
+    const [loss] = this.learn(rows, Int32Array.of(row), 0, 1, pass);
+    const { weight, bias, held, inputs, units } = layer;
+    const direct = place === network.layers.length - 1 && network.loss.pair;
+    const delta = (direct ? network.loss.held.d : held.dz)[unit];
+    const own = Array.from({ length: inputs }, (_, k) => weight.offset + k * units + unit);
+    if (bias) own.push(bias.offset + unit);
+    const of = (vector) => own.map((index) => vector[index]);
+    const answer = network.layers.at(-1).held.out;
+    const found = {
+      row, place, unit, loss, delta,
+      inputs: Array.from(layer.x.subarray(0, inputs)),
+      z: held.sums[unit],
+      a: held.out[unit],
+      target: rows.targets === "classes" ? [rows.of(0)] : Array.from(rows.of(0)),
+      answer: Array.from(answer.subarray(0, network.outputs)),
+      before: of(network.values),
+      slopes: of(network.gradient),
+    };
+    this.clip();
+    const { rate, factors } = this.settings(this.steps);
+    updating.step(this.steps + 1, rate, factors);
+    found.after = of(network.values);
+    this.restore(kept);
+    return found;
+  }
+
   // Loss and accuracy of a split; dropout off, running statistics, the average where there is one.
   evaluate(split) {
     const rows = this.splits[split];

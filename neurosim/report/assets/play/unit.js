@@ -1,6 +1,8 @@
-// A unit that is pinned: its weights, to be read and changed.
+// A unit that is pinned: its weights, to be read and changed, and the numbers of a step on one row.
 
 const MOST_WEIGHTS = 64;
+// Products that are written out in a line.
+const MOST_PRODUCTS = 4;
 
 class UnitPanel {
   constructor(root, app) {
@@ -13,6 +15,7 @@ class UnitPanel {
     const { pinned: place } = app;
     root.replaceChildren();
     this.cells = [];
+    this.sample = null;
     root.hidden = !place || place.layer < 0;
     // The first numbers of a network are still to come.
     this.waiting = !root.hidden && !app.values;
@@ -26,6 +29,11 @@ class UnitPanel {
       const unit = Math.min(Math.max(Math.round(Number(which.value)) || 1, 1), layer.units) - 1;
       app.choose({ layer: place.layer, unit });
     });
+    if (app.counts.train > 1 && layer.weight) {
+      const choose = element("label", head, { class: "inline" }, "Training row ");
+      this.sample = element("input", choose, { type: "number", min: 0, max: app.counts.train - 1, value: app.row });
+      this.sample.addEventListener("change", () => app.chooseRow(Math.round(Number(this.sample.value)) || 0));
+    }
     const close = element("button", head, { type: "button", "aria-label": "Close the unit" }, "×");
     close.addEventListener("click", () => {
       app.choose(null);
@@ -38,9 +46,11 @@ class UnitPanel {
 
   weights(layer, { layer: at, unit }) {
     const { root, app } = this;
+    this.lines = element("div", root, { class: "lines" });
     const table = element("table", element("div", root, { class: "weights" }));
     const head = element("tr", element("thead", table));
-    for (const words of ["from", "weight"]) element("th", head, { scope: "col" }, words);
+    const columns = ["from", "weight w", "input x", "w · x", "slope ∂L/∂w", "w after the step"];
+    columns.forEach((words, k) => element("th", head, { scope: "col", class: k > 1 ? "number" : "" }, words));
     const body = element("tbody", table);
     const from = (k) => layer.weight.offset + k * layer.units + unit;
     const names = app.sources(at);
@@ -64,7 +74,50 @@ class UnitPanel {
       if (field.value.trim() !== "" && Number.isFinite(value)) app.setWeight(index, value);
       this.draw();
     });
-    this.cells.push({ field, index, input });
+    const told = [0, 1, 2, 3].map(() => element("td", row, { class: "number" }));
+    this.cells.push({ field, index, input, told });
+  }
+
+  // The numbers of a step on the chosen row: forward, loss, backward, update.
+  step(found) {
+    const { app, lines, cells } = this;
+    lines.replaceChildren();
+    for (const { told } of cells) for (const cell of told) cell.textContent = "";
+    if (!found) {
+      if (app.network.statistics.length) {
+        element("p", lines, { class: "soft" }, "With batch normalization a row has no step of its own.");
+      }
+      return;
+    }
+    const { inputs, z, a, target, answer, loss, delta, before, slopes, after } = found;
+    const bias = before.length > inputs.length ? before.at(-1) : null;
+    const signed = (value) => (value < 0 ? `(${short(value)})` : short(value));
+    const products = inputs.map((x, k) => `${signed(before[k])} · ${signed(x)}`);
+    const sum = products.length > MOST_PRODUCTS ? "the sum of all w · x" : products.join(" + ");
+    const list = (values) => values.map(short).join(", ");
+    const activation = app.nameOf(app.tables[found.place]);
+    const right = app.classes[target[0]] ?? list(target);
+    const { l1, l2 } = app.network.layers[found.place];
+    const penalty = l1 || l2 ? "and with the slope of the penalty, " : "";
+    const words = [
+      ["Forward", `z = ${bias === null ? "" : `${short(bias)} + `}${sum} = ${short(z)}`],
+      ["", activation === "linear" ? `a = z = ${short(a)}` : `a = ${activation}(z) = ${short(a)}`],
+      ["Loss", `L = ${short(loss)}; the network answers ${list(answer)}, and the target is ${right}`],
+      ["Backward", `∂L/∂z = ${short(delta)}; times its input x, ${penalty}it is the slope of a weight`],
+      ["Update", `by ${app.settings.get("optimizer.name")}, on this row alone: the last column`],
+    ];
+    const table = element("dl", lines);
+    for (const [name, text] of words) {
+      element("dt", table, {}, name);
+      element("dd", table, {}, text);
+    }
+    for (const { input, told } of cells) {
+      const k = input ?? inputs.length;
+      const [x, product] = input === null ? ["", ""] : [short(inputs[k]), short(before[k] * inputs[k])];
+      [x, product, short(slopes[k]), written(after[k])].forEach((text, c) => {
+        told[c].textContent = text;
+      });
+    }
   }
 
   // To the weight that a line stands for.
@@ -79,5 +132,10 @@ class UnitPanel {
     for (const { field, index } of this.cells) {
       if (document.activeElement !== field || app.state?.running) field.value = Number(app.values[index].toPrecision(6));
     }
+    if (this.sample && document.activeElement !== this.sample) this.sample.value = app.row;
+    const { explained } = app.state ?? {};
+    const { pinned } = app;
+    const own = explained && explained.place === pinned.layer && explained.unit === pinned.unit ? explained : null;
+    if (this.cells.length) this.step(own);
   }
 }

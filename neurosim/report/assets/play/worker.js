@@ -7,6 +7,7 @@ function work(engine) {
   let running = false;
   let pace = 0; // Steps a second; 0 is as many as there can be.
   let waiting = true; // For the page to have drawn.
+  let watched = null; // {row, place, unit}: a step on that row, seen from that unit, is told as well.
   let begun = 0;
   let done = 0;
 
@@ -21,7 +22,8 @@ function work(engine) {
     const measures = Object.fromEntries(splits.map((name) => [name, trainer.evaluate(name)]));
     history.note(measures);
     const { curves, other } = history;
-    const state = { values: values.slice(), statistics: statistics.slice(), measures, curves, other };
+    const explained = watched && trainer.explain(watched);
+    const state = { values: values.slice(), statistics: statistics.slice(), measures, curves, other, explained };
     postMessage({ state: { ...state, steps, epochs: epoch + place / stepsOfEpoch, running, ...more } });
   }
 
@@ -53,6 +55,11 @@ function work(engine) {
       const rows = Object.entries(splits).map(([name, split]) => [name, new Rows(split, inputs)]);
       trainer = new Trainer(scenario, Object.fromEntries(rows), inputs, catalog);
       history = new History(trainer);
+      watched = null;
+      tell();
+    },
+    watch({ place }) {
+      watched = place;
       tell();
     },
     run({ steps = 0 }) {
