@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,10 @@ from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import Whole
 from neurosim.errors import UsageError, add_hint
 from neurosim.printable import quoted
+
+if TYPE_CHECKING:
+    from neurosim.problem.assembly import Problem
+    from neurosim.scenario import Scenario
 
 USUAL = "spirals"
 LOOPBACK = "127.0.0.1"
@@ -96,22 +101,42 @@ def command(
         write_atomically(page, text)
         click.echo(str(page))
         return
-    from neurosim.play.serving import served
-    from neurosim.play.visitors import Doorkeeper, Host, Visitors
+    _serve(scenario, loaded, problem, engine, (host, port), sources)
 
-    attendant: Host = Doorkeeper()
-    if engine is not None:
+
+def _serve(
+    given: str, scenario: Scenario, problem: Problem, engine: str | None, place: tuple[str, int], sources: Sources
+) -> None:
+    from neurosim.play.serving import served
+    from neurosim.play.visitors import Host, Visitors
+    from neurosim.report.playground import playground
+
+    attendant: Host
+    if engine is None:
+        from neurosim.play.formulas import Reader
+
+        attendant = reader = Reader([entry.record.name for entry in scenario.registry.activations])
+
+        def page() -> str:
+            typed = [{"name": name, "text": text} for name, text in reader.texts.items()]
+            return playground(scenario, problem, {"typed": typed}, reader.activations.values())
+
+    else:
         from neurosim.play.school import School
         from neurosim.report.twin import DATASETS
 
-        attendant = School(loaded, problem, engine, DATASETS, data_dir=sources.data_dir)
-    visitors = Visitors()
+        attendant = School(scenario, problem, engine, DATASETS, data_dir=sources.data_dir)
+
+        def page() -> str:
+            return playground(scenario, problem, {"engine": engine})
+
     try:
-        text = playground(loaded, problem, {"engine": engine})
+        page()
     except UsageError as error:
-        add_hint(error, f"Or watch it here: neurosim play {quoted(scenario)} --engine cpu")
+        add_hint(error, f"Or watch it here: neurosim play {quoted(given)} --engine cpu")
         raise
-    with served(lambda: text, visitors, host, port) as address:
+    visitors, host = Visitors(), place[0]
+    with served(page, visitors, *place) as address:
         show(address, opens=host == LOOPBACK)
         visitors.attend(attendant)
     click.echo("The page has been closed for a minute.", err=True)

@@ -89,11 +89,13 @@ def _is_name(value: Any) -> bool:
 NUMBER = (_is_number, "a number")
 NAME = (_is_name, "a name of letters, digits and underscores")
 TABLE = (lambda value: isinstance(value, dict), "the tables of a scenario")
+TEXT = (lambda value: isinstance(value, str) and len(value) <= 2000, "a text of 2,000 letters at most")
 NUMBERS = (lambda value: isinstance(value, list) and all(map(_is_number, value)), "a list of numbers")
 # Order -> its parts, all of which it needs.
 ORDERS: dict[str, dict[str, tuple[Callable[[Any], bool], str]]] = {
     "build": {"scenario": TABLE, "evaluates": (lambda value: isinstance(value, bool), "true or false")},
     "epoch": {},
+    "formula": {"text": TEXT},
     "more": {},
     "pause": {},
     "restart": {"seed": _whole(0, LARGEST)},

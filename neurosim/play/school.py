@@ -217,6 +217,10 @@ class School:
             case {"do": "weights", "values": values}:
                 desk.lesson.set_parameters(values)
                 desk.tell()
+            case {"do": "restart"}:
+                raise UsageError("another seed is another network: build it")
+            case {"do": "formula"}:
+                raise UsageError("formulas are for pages that train by themselves")
             case {"do": "more"}:
                 desk.waiting = True
 

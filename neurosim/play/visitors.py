@@ -110,21 +110,3 @@ class Visitors:
         with self._lock:
             since = self._empty_since
         return since is not None and time.monotonic() - since >= patience
-
-
-class Doorkeeper:
-    """The host of pages that train by themselves: they only say that they are there."""
-
-    def rest(self) -> float:
-        """As long as one likes."""
-        return LONGEST
-
-    def obey(self, visitor: Visitor, order: Order) -> None:
-        """Refuse what is asked."""
-        raise UsageError("this page trains by itself")
-
-    def advance(self) -> None:
-        """Nothing goes on here."""
-
-    def leave(self, visitor: Visitor) -> None:
-        """Nothing is known of a visitor."""

@@ -20,7 +20,8 @@ def engine(script: Script) -> str:
     return (
         "function engine() {\n"
         + "\n".join(parts)
-        + "\nreturn { Rows, Trainer, Network, History, makeTable, splitsOf, choice, doubles, readCsv, writeCsv };\n}\n"
+        + "\nreturn { Rows, Trainer, Network, History, makeTable, splitsOf, choice, doubles, readCsv, writeCsv, "
+        + "FORMULAS };\n}\n"
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from neurosim.errors import UsageError
 from neurosim.formulas.javascript import Script
 from neurosim.markup import escape
+from neurosim.plugin import Activation
 from neurosim.problem.assembly import Problem
 from neurosim.report.engine import asset, engine
 from neurosim.report.page import hashed
@@ -26,7 +27,7 @@ from neurosim.scenario.augmentation import AugmentationSection
 MODULES = (
     "basics", "plane", "curves", "play/settings", "play/access", "play/maps", "play/diagram", "play/unit",
     "play/output", "play/losses", "play/controls", "play/questions", "play/worker", "play/remote",
-    "play/app", "play/distant", "play/start",
+    "play/formula", "play/app", "play/distant", "play/start",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers.js``.
 KINDS = (
@@ -39,10 +40,16 @@ MOST_NUMBERS = 1_000_000
 MOST_PARAMETERS = 50_000
 
 
-def playground(scenario: Scenario, problem: Problem, served: Mapping[str, Any] | None = None) -> str:
+def playground(
+    scenario: Scenario,
+    problem: Problem,
+    served: Mapping[str, Any] | None = None,
+    activations: Iterable[Activation] = (),
+) -> str:
     """The page for a scenario whose data are loaded.
 
     With `served` the page stays connected to the server that it is from, whose `engine`, if it has one, trains.
+    `activations` are offered besides those of the registry.
 
     Raises
     ------
@@ -51,7 +58,7 @@ def playground(scenario: Scenario, problem: Problem, served: Mapping[str, Any] |
     """
     script = Script()
     own = {scenario.network.loss.name: problem.network.loss.record}
-    known = catalog(scenario.registry, script, own)
+    known = catalog(scenario.registry, script, own, activations)
     distant = False
     if served is not None and served.get("engine"):
         distant = not _evaluates(scenario, problem, known)

@@ -29,15 +29,23 @@ INITIALIZERS = (
 DATASETS = ("and", "or", "nand", "xor", "blobs", "circles", "moons", "spirals", "sine")
 
 
-def catalog(registry: Registry, script: Script, losses: Mapping[str, Loss] | None = None) -> dict[str, Any]:
+def catalog(
+    registry: Registry,
+    script: Script,
+    losses: Mapping[str, Loss] | None = None,
+    activations: Iterable[Activation] = (),
+) -> dict[str, Any]:
     """The records that the page can use, by kind and name; `script` gets their formulas.
 
     What has a formula that JavaScript cannot have is left out. `losses` are taken in place of those of the same name:
-    that of a network may have class weights of its own.
+    that of a network may have class weights of its own. `activations` are there besides those of the registry.
     """
     own = {name: _loss(record, script) for name, record in (losses or {}).items()}
     return {
-        "activations": _written(registry.activations, script, _activation),
+        "activations": {
+            **_written(registry.activations, script, _activation),
+            **{record.name: _activation(record, script) for record in activations},
+        },
         "gates": {**_written(registry.gates, script, _gate), LARGER.name: _gate(LARGER, script)},
         "maxout": LARGER.name,
         "losses": {**_written(registry.losses, script, _loss), **own},

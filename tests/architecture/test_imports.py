@@ -69,7 +69,7 @@ ALLOWED = {
         "analysis", "data", "errors", "files", "formulas", "markup", "network", "plots", "plugin", "printable",
         "problem", "runs", "scenario", "training", "worksheet",
     },
-    "play": {"backends", "data", "errors", "network", "problem", "scenario", "training"},
+    "play": {"backends", "data", "errors", "formulas", "network", "plugin", "problem", "scenario", "training"},
     "bench": {"backends", "data", "errors", "network", "plugin", "randomness"},
     "testing": {"backends", "data", "errors", "formulas", "network", "plugin", "randomness", "suggestions"},
     "interactive": {

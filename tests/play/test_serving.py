@@ -19,10 +19,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from neurosim.errors import UsageError
+from neurosim.play.formulas import Reader
 from neurosim.play.guard import Names
 from neurosim.play.messages import MOST_BYTES, ORDERS, read_message
 from neurosim.play.serving import served
-from neurosim.play.visitors import MOST_VISITORS, Doorkeeper, Visitors
+from neurosim.play.visitors import MOST_VISITORS, Visitors
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 PAGE = "<!doctype html><title>A page</title>"
@@ -33,7 +34,7 @@ def address():
     """Of a server whose pages train by themselves."""
     visitors = Visitors()
     with served(lambda: PAGE, visitors) as address:
-        threading.Thread(target=visitors.attend, args=(Doorkeeper(), 600), daemon=True).start()
+        threading.Thread(target=visitors.attend, args=(Reader(()), 600), daemon=True).start()
         yield address
 
 
@@ -225,7 +226,7 @@ def test_there_is_room_for_so_many_pages(address):
 def test_it_ends_when_its_last_page_is_closed():
     visitors = Visitors()
     with served(lambda: PAGE, visitors) as address:
-        waiting = threading.Thread(target=visitors.attend, args=(Doorkeeper(), 0.0), daemon=True)
+        waiting = threading.Thread(target=visitors.attend, args=(Reader(()), 0.0), daemon=True)
         waiting.start()
         with stream(address) as first, stream(address) as second:
             first.close()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from neurosim.play.formulas import Reader
 from neurosim.play.school import School
 from neurosim.play.serving import served
-from neurosim.play.visitors import Doorkeeper, Visitors
+from neurosim.play.visitors import Visitors
 from neurosim.problem.assembly import assemble
 from neurosim.report.playground import playground
 from neurosim.report.twin import DATASETS
@@ -33,7 +34,8 @@ def serve():
 
         def serve_page(text, host, patience=0.0):
             visitors = Visitors()
-            address = stack.enter_context(served(lambda: text, visitors))
+            page = text if callable(text) else lambda: text
+            address = stack.enter_context(served(page, visitors))
             attending = threading.Thread(target=visitors.attend, args=(host, patience), daemon=True)
             attending.start()
             return Address(address), attending
@@ -43,7 +45,7 @@ def serve():
 
 def test_a_served_page_trains_by_itself_and_is_known_to_be_open(opened, serve):
     scenario = load_scenario("xor")
-    address, attending = serve(playground(scenario, assemble(scenario), {}), Doorkeeper())
+    address, attending = serve(playground(scenario, assemble(scenario), {}), Reader(()))
     found = opened(address)
     found.page.get_by_role("button", name="Epoch", exact=True).click()
     found.page.locator(".clock").filter(has_text="epoch 1,").wait_for()
@@ -95,3 +97,25 @@ def test_a_page_shows_convolutions_that_its_server_trains(opened, serve):
     assert page.get_by_label("Activation").locator("option:checked").text_content() == "relu"
     page.get_by_label("Optimizer").select_option(label="sgd")
     page.locator(".clock").filter(has_text="step 0").wait_for()
+
+
+@pytest.mark.ci
+def test_an_activation_is_typed_in_and_trained_with(opened, serve):
+    scenario = load_scenario("xor")
+    problem, reader = assemble(scenario), Reader(["tanh"])
+
+    def text():
+        typed = [{"name": name, "text": text} for name, text in reader.texts.items()]
+        return playground(scenario, problem, {"typed": typed}, reader.activations.values())
+
+    page = opened(serve(text, reader, 60.0)[0]).page
+    page.get_by_text("An activation of your own").click()
+    page.get_by_label("a formula of z").fill("z.real")
+    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("alert").filter(has_text="line 1: a formula has no .real").wait_for()
+    page.get_by_label("a formula of z").fill("sin(2 * z) * exp(-z * z / beta)")
+    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("img", name="typed and its derivative").wait_for()
+    page.get_by_role("button", name="Epoch", exact=True).click()
+    page.locator(".clock").filter(has_text="epoch 1,").wait_for()
+    assert page.get_by_label("Activation").locator("option:checked").text_content() == "typed"

@@ -11,6 +11,7 @@ class App {
     this.settings = new Settings(scenario);
     this.settings.restore(location.hash);
     this.made = engine();
+    this.served = served;
     if (served) this.remote = new Remote(this.made.doubles);
     if (served?.engine) this.worker = this.remote;
     else {
@@ -68,6 +69,7 @@ class App {
         if (kind === "drop" && event.dataTransfer.files.length) this.take(event.dataTransfer.files[0]);
       });
     }
+    this.addFormula(middle);
     const { text, questions } = this.play;
     if (text || questions?.length) {
       const beside = element("section", grid, { class: "lesson", "aria-label": "Lesson" });
@@ -78,6 +80,11 @@ class App {
       element("summary", lesson, {}, "What to look for");
       for (const part of this.lesson.split("\n\n")) element("p", lesson, {}, part);
     }
+  }
+
+  // Activations can be typed in where a server reads them.
+  addFormula(root) {
+    if (this.served?.typed) new FormulaPanel(element("details", root, { class: "own" }), this, this.served.typed);
   }
 
   // Whether the scenario's section [play] shows a group of controls.
