@@ -18,6 +18,8 @@ MOST_SHARED = 48 * 1024
 REGISTERS_OF_PROCESSOR = 64 * 1024
 # Registers are given to a warp of 32 threads in pieces of this size.
 _PIECE, _WARP = 256, 32
+# GPUs from here on have their code from a newer version of LLVM.
+_NEWER_LLVM: Capability = (10, 0)
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,7 @@ def resources_of(kernel: Any, types: Sequence[Any], capabilities: Iterable[Capab
     found: dict[Capability, Resources] = {}
     # What is the same for all of them is done once: type inference and lowering, which take longest.
     with lowered(kernel, types) as library:
-        for capability in sorted(capabilities):
-            text = library.get_asm_str(cc=capability)
+        for capability, text in assembly_texts(library, capabilities).items():
             part = core.ObjectCode.from_ptx(text.encode(), name="kernel")
             arch = f"sm_{capability[0]}{capability[1]}"
             options = core.LinkerOptions(arch=arch, ptxas_options=["-v"])
@@ -98,6 +99,24 @@ def resources_of(kernel: Any, types: Sequence[Any], capabilities: Iterable[Capab
                 code=code,
             )
     return found
+
+
+def assembly_texts(library: Any, capabilities: Iterable[Capability]) -> dict[Capability, str]:
+    """The assembly text of a kernel for several GPUs, by libNVVM once for each version of LLVM that it contains.
+
+    Before sm_100 it is given one kind of IR, from there on another; what it makes of one of them names the GPU in a
+    single line and is the same otherwise. What it is for a given GPU is up to the assembler.
+    """
+    texts: dict[Capability, str] = {}
+    first: dict[bool, Capability] = {}
+    for capability in sorted(capabilities):
+        compiled = first.setdefault(capability >= _NEWER_LLVM, capability)
+        if compiled == capability:
+            texts[capability] = library.get_asm_str(cc=capability)
+        else:
+            before, here = (f".target sm_{major}{minor}" for major, minor in (compiled, capability))
+            texts[capability] = texts[compiled].replace(before, here, 1)
+    return texts
 
 
 def fusible_instructions(text: str) -> list[str]:
