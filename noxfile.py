@@ -49,6 +49,16 @@ def slow(session):
 
 
 @nox.session
+@nox.parametrize("toolkit", ["12.9", "13.0"])
+def kernels(session, toolkit):
+    """The CUDA kernels, compiled and linked for seven generations of GPUs, by the toolkits of CUDA 12 and 13."""
+    extra = f"cuda{toolkit.partition('.')[0]}"
+    session.install("-e", f".[test,{extra}]", f"cuda-toolkit=={toolkit}.*", "nvidia-cuda-nvdisasm")
+    place, settings = "tests/backends/cuda/test_cuda_compile.py", {"NUMBA_ENABLE_CUDASIM": "0"}
+    session.run("python", "-m", "pytest", "--dist", "load", "-m", "slow", place, *session.posargs, env=settings)
+
+
+@nox.session
 def emulator(session):
     """The CUDA kernels, compiled, on this machine's processor."""
     session.install("-e", ".[test,cuda13]", "cuda-toolkit==13.0.*")

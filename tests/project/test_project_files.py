@@ -13,7 +13,7 @@ from neurosim.version import __version__
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-SESSIONS = ("lint", "types", "fast", "full", "slow", "emulator", "gpu", "docs")
+SESSIONS = ("lint", "types", "fast", "full", "slow", "kernels", "emulator", "gpu", "docs")
 MARKERS = {marker.partition(":")[0] for marker in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "tests/README.md")
 WORKFLOW = ".github/workflows/tests.yml"

@@ -68,6 +68,13 @@ NETWORKS = (
     ("maps", [*maps("tanh"), *ends, Dense(3)], (7, 6, 2), ("persistent",), "adam", "huber"),
     ("everything", [*maps(OWN), *ends, *vectors], (7, 6, 2), ("separate", "persistent"), "lamb", "huber"),
 )
+parts = {
+    type(part)
+    for what, layers, shape, _, _, loss in NETWORKS
+    if what in ("vectors", "maps")
+    for part in support.network(shape, layers, loss).parts
+}
+assert parts >= set(KINDS) - {Residual}, "some kinds of layers are not compiled"
 found = []
 wanted, compare_texts = json.loads(sys.argv[2]), json.loads(sys.argv[3])
 
@@ -125,6 +132,7 @@ print(json.dumps(found))
 
 
 DENSE = ["dense separate", "dense resident", "xor single_block"]
+# With all kinds of layers between them.
 DEEP = ["maps persistent", "vectors single_block"]
 ALL = [(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0)]
 # Of each version of LLVM that is in libNVVM, and of the oldest GPUs.
