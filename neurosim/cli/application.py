@@ -36,6 +36,8 @@ COMMANDS = {
     "predict": "Make predictions for new rows with a trained network.",
     "export": "Write a run's network as a script in NumPy, PyTorch or Keras, or as an ONNX file.",
     "import": "Make a scenario and a model of the network in an ONNX file.",
+    "sweep": "Train a scenario with many settings and seeds; again, only what is missing.",
+    "rank": "Rank finished runs: means over seeds, intervals, which differences are real.",
     "compare": "Compare finished runs: settings, results and curves.",
     "verify": "Train a finished run again and say whether it is the same, bit for bit.",
     "list": "List scenarios, activations, losses, optimizers, data sets and more.",

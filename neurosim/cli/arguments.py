@@ -19,7 +19,7 @@ _ARGUMENT = re.compile(
     r"(?=True\b|\.\.\.|[\[{\"\d-])"
 )
 # Where a value was set, at the beginning of a line about it.
-_OVERRIDE = re.compile(r"(?m)^override (?=\S+[=:])")
+_OVERRIDE = re.compile(r"(?m)^over(ride)? (?=\S+[=:])")
 _DECODER = json.JSONDecoder()
 
 
@@ -36,7 +36,7 @@ def as_options(text: str) -> str:
             continue
         parts += [text[place : found.start()], option]
         place = end
-    return _OVERRIDE.sub("--set ", "".join([*parts, text[place:]]))
+    return _OVERRIDE.sub(lambda found: "--set " if found[1] else "--over ", "".join([*parts, text[place:]]))
 
 
 def _option(name: str, text: str, start: int) -> tuple[str, int]:

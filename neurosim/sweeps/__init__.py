@@ -1,4 +1,4 @@
-"""What is made of many runs, and of runs trained again."""
+"""What is made of many runs, and of runs trained again: sweeps, rankings, and whether a run gives the same bits."""
 
 from neurosim.sweeps.verify import Repeated, Verified, verify
 

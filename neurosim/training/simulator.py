@@ -278,7 +278,7 @@ class Simulator(Workbench):
             record |= metric_values(
                 metrics, self.network, lambda split: outputs(self._backend, splits[split]), splits, self.data
             )
-            record |= self._settings_of(epoch)
+            record |= self.settings_of_epoch(epoch)
             record["seconds"] = seconds
             self.history.append(record)
             self.watch.add(record, self._backend)
@@ -352,7 +352,7 @@ class Simulator(Workbench):
         epoch, place = self.course.place(step)
         return self.course.settings(epoch).some(place, place + 1)
 
-    def _settings_of(self, epoch: int) -> Record:
+    def settings_of_epoch(self, epoch: int) -> Record:
         """The learning rate in the last step of an epoch, and what else a schedule changes, by its key."""
         course, training = self.course, self.training
         settings = course.settings(epoch)

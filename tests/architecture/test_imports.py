@@ -53,7 +53,8 @@ ALLOWED = {
         "scenario", "suggestions", "supplied", "training", "version",
     },
     "sweeps": {
-        "backends", "errors", "files", "plugin", "runs", "scenario", "suggestions", "training",
+        "backends", "data", "errors", "files", "plugin", "printable", "problem", "process", "randomness", "runs",
+        "scenario", "suggestions", "training",
     },
     "analysis": {"backends", "data", "errors", "markup", "network", "plugin", "printable", "scenario", "training"},
     "plots": {

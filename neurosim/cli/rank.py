@@ -1,0 +1,82 @@
+"""``neurosim rank``: a table of finished runs, the best first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from neurosim.cli.columns import columns
+from neurosim.cli.door import echo
+from neurosim.cli.given import RunPath
+from neurosim.cli.options import JSON, print_json
+
+if TYPE_CHECKING:
+    from neurosim.sweeps.ranking import Place, Table
+
+LONGEST = 48
+
+
+@click.command()
+@click.argument("folders", nargs=-1, type=RunPath(path_type=Path), metavar="[FOLDER]...")
+@click.option("--by", metavar="MEASURE", help="The measure that decides, such as test_accuracy.")
+@JSON
+def command(folders: tuple[Path, ...], by: str | None, as_json: bool) -> None:
+    """Rank the runs in each FOLDER: that of a sweep, or of a run.
+
+    Runs that differ only in their seed are one row: their mean, the half width of its 95% interval, and whether the
+    difference to the best is more than chance, by a paired t-test on the seeds that both have.
+    """
+    if not folders:
+        raise click.UsageError("which runs? Try: neurosim rank runs/xor-sweep  (the folder of a sweep)")
+    from neurosim.sweeps.ranking import entries_in, rank
+
+    table = rank(entries_in(folders), by)
+    if as_json:
+        print_json(table.as_json())
+    else:
+        print_table(table)
+
+
+def print_table(table: Table, most: int | None = None) -> None:
+    """Print the rows of a table, or the first so many."""
+    from neurosim.markup import measure_words
+
+    shown = table.places[:most]
+    words = "nothing to rank by" if table.measure is None else f"the best {measure_words(table.measure)} first"
+    several = len(shown) < len(table.places)
+    title = f"{len(table.places):,} networks, {words}" + (f": the first {len(shown)}" if several else "")
+    echo(title, bold=True)
+    click.echo()
+    header = ["", "settings", "mean", "95%", "n", "p", "parameters", "seconds", ""]
+    rows = [header, *(_row(number, place, table.measure) for number, place in enumerate(shown, 1))]
+    # Columns in which nothing stands are left out.
+    kept = [place for place in range(len(header)) if place == 1 or any(row[place] for row in rows[1:])]
+    for line in columns([[row[place] for place in kept] for row in rows], [kept.index(1), len(kept) - 1]):
+        click.echo(line)
+    if table.measure is not None and table.measure.startswith("train_"):
+        click.echo("Measured on the rows that they learned from: that says nothing about new rows.")
+
+
+def _row(number: int, place: Place, name: str | None) -> list[str]:
+    from neurosim.markup import measure
+    from neurosim.sweeps.ranking import words_of
+
+    settings = words_of(place.settings) or "as the scenario has them"
+    reasons = sorted({entry.reason for entry in place.failed})
+    return [
+        str(number),
+        settings,
+        "" if place.mean is None or name is None else measure(name, place.mean),
+        "" if place.half is None or name is None else f"± {measure(name, place.half)}",
+        str(len(place.finished)),
+        "" if place.p is None else f"{place.p:.2g}",
+        "" if place.parameters is None else f"{place.parameters:,}",
+        "" if place.seconds is None else f"{place.seconds:.2g}",
+        f"{len(place.failed)} failed: {_short(reasons[0])}" if reasons else "",
+    ]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,173 @@
+"""``neurosim sweep``: a scenario with many settings and seeds."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from neurosim.cli.given import ScenarioPath, scenario_source
+from neurosim.cli.options import BACKENDS, DATA_DIR, JSON, SET, FilePath, offered, print_json
+from neurosim.cli.sources import Sources, with_sources
+from neurosim.cli.values import Value, Whole
+from neurosim.printable import command as typed
+
+if TYPE_CHECKING:
+    from neurosim.sweeps.ranking import Place
+    from neurosim.sweeps.sweep import Progress
+
+SHOWN = 10
+# Seconds between two lines about the progress.
+PAUSE = 2.0
+MISSED = 5
+
+
+class Shard(Value):
+    """Which part of how many: ``3/10``."""
+
+    name = "part"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Both numbers."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", str(value))
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            self.fail(f"{value!r} is not a part such as 3/10: the third of ten", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+@click.command()
+@click.argument("scenario", required=False, type=ScenarioPath(path_type=str))
+@click.option(
+    "--over",
+    multiple=True,
+    metavar="KEY.PATH=VALUES",
+    shell_complete=offered("settings"),
+    help="Vary a setting: a list such as 4,8,16, or a range: log(1e-4,1,5), lin(0,0.5,3), int(4,64,6); can be given "
+    "several times. Without --random and --sobol, all combinations are tried.",
+)
+@click.option("--seeds", type=Whole(1, 1_000_000), metavar="N", help="Train each from the seeds 0 to N-1.")
+@click.option(
+    "--random", type=Whole(1, 1_000_000), metavar="N", help="Try N points drawn at random; ranges are log(1e-4,1) then."
+)
+@click.option("--sobol", type=Whole(1, 1_000_000), metavar="N", help="Try N points spread evenly by Sobol's sequence.")
+@SET
+@click.option("--backend", type=BACKENDS, default="cpu", show_default=True, help="Where to compute.")
+@click.option(
+    "--out",
+    type=FilePath(),
+    metavar="DIR",
+    help="Folder of the trials; runs/<name>-sweep by default. What is there stays.",
+)
+@click.option("--shard", type=Shard(), default=(1, 1), metavar="3/10", help="Train only the third of ten parts.")
+@click.option("--jobs", type=Whole(1, 1024), metavar="N", help="Processes; one for each processor by default.")
+@click.option("--by", metavar="MEASURE", help="The measure that decides, such as validation_accuracy.")
+@with_sources(DATA_DIR)
+@JSON
+def command(
+    scenario: str | None,
+    over: tuple[str, ...],
+    seeds: int | None,
+    random: int | None,
+    sobol: int | None,
+    settings: tuple[str, ...],
+    backend: str,
+    out: Path | None,
+    shard: tuple[int, int],
+    jobs: int | None,
+    by: str | None,
+    sources: Sources,
+    as_json: bool,
+) -> int:
+    """Train SCENARIO with many settings and seeds, and rank what comes out.
+
+    \b
+    neurosim sweep xor --over 'optimizer.lr=log(1e-3,1,4)' --over network.layers.0.units=2,4,8 --seeds 10
+    neurosim sweep digits --over 'optimizer.lr=log(1e-4,1e-1)' --sobol 32 --seeds 3
+
+    Each trial has a folder, named after all that decides its numbers. The same command again trains only what is
+    missing, whatever has ended it.
+    """
+    if scenario is None:
+        raise click.UsageError("which scenario? Try: neurosim sweep xor --over optimizer.lr=0.1,0.3,1 --seeds 5")
+    if random is not None and sobol is not None:
+        raise click.UsageError("--random and --sobol are two ways to choose points: give one of them")
+    if not over and seeds is None:
+        raise click.UsageError("nothing varies: give --over KEY.PATH=VALUES, --seeds N, or both")
+    from neurosim.scenario.overrides import parse_overrides
+    from neurosim.scenario.run_folders import RUNS
+    from neurosim.sweeps.space import GRID, RANDOM, SOBOL, parse_over, points
+    from neurosim.sweeps.sweep import sweep
+    from neurosim.sweeps.trials import Recipe
+
+    search = RANDOM if random is not None else SOBOL if sobol is not None else GRID
+    tried = points([parse_over(text) for text in over], search, random or sobol)
+    path, is_run = scenario_source(scenario, quiet=as_json)
+    recipe = Recipe(
+        path, parse_overrides(settings), sources.plugins, sources.plugin_folders, sources.data_dir, backend, is_run
+    )
+    folder = out or RUNS / f"{recipe.scenario().scenario.name}-sweep"
+    swept = sweep(
+        recipe,
+        tried,
+        folder,
+        seeds=None if seeds is None else range(seeds),
+        shard=shard,
+        jobs=jobs,
+        by=by,
+        tell=None if as_json else Lines(),
+    )
+    best = swept.table.places[0] if swept.table.places else None
+    missed = best is not None and _has_missed(best)
+    if as_json:
+        print_json(
+            {"trials": swept.trials, "trained": swept.trained, "run_dir": str(swept.folder), **swept.table.as_json()}
+        )
+    else:
+        from neurosim.cli.rank import print_table
+
+        click.echo()
+        print_table(swept.table, SHOWN)
+        click.echo()
+        click.echo(f"Trials: {swept.folder}    all of them: {typed('rank', swept.folder)}")
+    if missed:
+        click.echo("expectation missed: no seed of the best has met what the scenario expects", err=True)
+        return MISSED
+    return 0
+
+
+def _has_missed(best: Place) -> bool:
+    """Whether the scenario expects something of the best, and no seed of it has done that."""
+    met = [entry.met for entry in best.entries if entry.met is not None]
+    return bool(met) and not any(met)
+
+
+class Lines:
+    """Progress as a line now and then."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Say how far it is, if it is time."""
+        from neurosim.cli.progress import about
+
+        now = time.monotonic()
+        if now - self._last < PAUSE and progress.done < progress.trials:
+            return
+        self._last = now
+        parts = [f"{progress.done:,} of {progress.trials:,} done"]
+        parts += [f"{progress.running:,} running"] if progress.running else []
+        parts += [f"{progress.failed:,} failed"] if progress.failed else []
+        if progress.best is not None and progress.measure is not None:
+            from neurosim.markup import measure, measure_words
+
+            value = progress.best.final.get(progress.measure)
+            parts.append(f"best {measure_words(progress.measure)} {measure(progress.measure, value)}")
+        left = progress.seconds_left
+        parts += [f"{about(left)} left"] if left is not None and left >= PAUSE else []
+        click.echo(", ".join(parts))

@@ -1,0 +1,320 @@
+"""Runs ranked: those that differ only in their seed are one row, with its mean, an interval and a paired test."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import DataError, UsageError
+from neurosim.printable import quoted
+from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
+from neurosim.runs.run_files import read_failure, read_summary
+from neurosim.training.measures import JUDGED_BY
+
+# Smaller is better; of all other measures, larger.
+SMALLER = ("loss", "rmse", "mae")
+KINDS = ("accuracy", "r2", "loss")
+# Of a scenario, what decides no number of a network, or is no setting of it.
+_ASIDE = ("scenario", "expect", "claims", "plots", "record", "play", "requires", "variants")
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run that is ranked.
+
+    Attributes
+    ----------
+    settings : mapping of str to object
+        Its scenario by dotted key.
+    seed : int
+        Its seed.
+    final : mapping of str to (float or None)
+        Its measures; empty where it has failed.
+    parameters : int or None
+        How many the network has.
+    seconds : float or None
+        How long it trained.
+    folder : Path or None
+        Where it is.
+    reason : str
+        Why it has failed; else empty.
+    met : bool or None
+        Whether it met all that its scenario expects; None where that is nothing.
+    """
+
+    settings: Mapping[str, Any]
+    seed: int
+    final: Mapping[str, float | None] = field(default_factory=dict)
+    parameters: int | None = None
+    seconds: float | None = None
+    folder: Path | None = None
+    reason: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Runs that differ only in their seed, in a table.
+
+    Attributes
+    ----------
+    settings : mapping of str to object
+        Those that differ among the rows of the table.
+    entries : tuple of Entry
+        The runs, by seed.
+    mean, half : float or None
+        The mean, and half of its 95% interval; None where there is none.
+    p : float or None
+        Of a paired t-test against the best on the seeds that both have; None for the best, and where there is none.
+    """
+
+    settings: Mapping[str, Any]
+    entries: tuple[Entry, ...]
+    mean: float | None
+    half: float | None
+    p: float | None = None
+
+    @property
+    def finished(self) -> list[Entry]:
+        """Those that have not failed."""
+        return [entry for entry in self.entries if not entry.reason]
+
+    @property
+    def failed(self) -> list[Entry]:
+        """Those that have."""
+        return [entry for entry in self.entries if entry.reason]
+
+    @property
+    def parameters(self) -> int | None:
+        """How many the network has."""
+        return next((entry.parameters for entry in self.finished), None)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long one of them trained, on average."""
+        known = [entry.seconds for entry in self.finished if entry.seconds is not None]
+        return float(np.mean(known)) if known else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as a JSON object."""
+        return {
+            "settings": dict(self.settings),
+            "mean": self.mean,
+            "interval": None
+            if self.mean is None or self.half is None
+            else [self.mean - self.half, self.mean + self.half],
+            "n": len(self.finished),
+            "failed": len(self.failed),
+            "reasons": sorted({entry.reason for entry in self.failed}),
+            "p": self.p,
+            "parameters": self.parameters,
+            "seconds": self.seconds,
+            "seeds": [entry.seed for entry in self.entries],
+            "runs": [str(entry.folder) for entry in self.entries if entry.folder is not None],
+        }
+
+
+@dataclass(frozen=True)
+class Table:
+    """Ranked runs: the `measure` they are ranked by, None where all have failed, and the rows, the best first."""
+
+    measure: str | None
+    places: tuple[Place, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The table as a JSON object."""
+        return {"measure": self.measure, "ranking": [place.as_json() for place in self.places]}
+
+
+def entries_in(folders: Iterable[Path]) -> list[Entry]:
+    """The ended runs in some folders: each is a run, or holds runs.
+
+    Raises
+    ------
+    DataError
+        When a folder has no run that has ended, or a file is damaged.
+    """
+    found: dict[Path, Entry] = {}
+    for folder in folders:
+        own = list(_runs_in(folder))
+        if not own:
+            raise DataError(
+                f"{folder} has no run that has ended",
+                "neurosim rank takes folders of runs, and folders that hold such folders, as a sweep leaves them.",
+            )
+        found |= {path.resolve(): read_entry(path) for path in own}
+    return list(found.values())
+
+
+def _runs_in(folder: Path) -> Iterator[Path]:
+    if _is_run(folder):
+        yield folder
+        return
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror or error}", "Name the folder of a sweep.") from error
+    # What begins with a dot is not whole yet.
+    yield from (path for path in inside if not path.name.startswith(".") and _is_run(path))
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / SCENARIO).is_file() and ((folder / SUMMARY).is_file() or (folder / FAILURE).is_file())
+
+
+def read_entry(folder: Path) -> Entry:
+    """The run in a folder; raises DataError where a file is damaged."""
+    try:
+        tree = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))
+        settings, seed = settings_of(tree), int(tree.get("scenario", {}).get("seed", 0))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{folder / SCENARIO} cannot be read: {error}", "Leave this folder out.") from error
+    if not (folder / SUMMARY).is_file():
+        return Entry(settings, seed, folder=folder, reason=" ".join(read_failure(folder / FAILURE).message.split()))
+    summary = read_summary(folder / SUMMARY)
+    written = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    kept = [promise.get("met") for promise in written.get("expectations", [])]
+    return Entry(
+        settings,
+        summary.seed,
+        summary.final,
+        written.get("parameters"),
+        summary.seconds["train"],
+        folder,
+        met=all(kept) if kept else None,
+    )
+
+
+def settings_of(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scenario's document sets, by dotted key, without what is no setting of the network."""
+    return dict(_flat({name: section for name, section in tree.items() if name not in _ASIDE}, ""))
+
+
+def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    entries: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        entries = value.items()
+    elif isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+        entries = enumerate(value)
+    else:
+        yield key, value
+    for name, entry in entries:
+        yield from _flat(entry, f"{key}.{name}" if key else str(name))
+
+
+def rank(entries: Sequence[Entry], by: str | None = None) -> Table:
+    """Rank runs; those that differ only in their seed are one row.
+
+    A row of which a run has failed comes after all rows of which none has. Without `by` the measure is the first that
+    all finished runs have: accuracy, R² or loss, on the test rows, the validation rows or the training rows; equal
+    rows come in the order of the loss there.
+
+    Raises
+    ------
+    UsageError
+        When there is no such measure.
+    """
+    measure = _measure([entry for entry in entries if not entry.reason], by)
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(json.dumps(entry.settings, sort_keys=True, default=str), []).append(entry)
+    each = [sorted(group, key=lambda entry: entry.seed) for group in groups.values()]
+    differing = _differing([group[0].settings for group in each])
+    places = [_place(group, differing, measure) for group in each]
+    places.sort(key=lambda place: _order(place, measure))
+    best = places[0] if places else None
+    tested = [
+        replace_p(place, _paired(best, place, measure)) if best and place is not best else place for place in places
+    ]
+    return Table(measure, tuple(tested))
+
+
+def replace_p(place: Place, p: float | None) -> Place:
+    """The same row with this outcome of its test."""
+    return Place(place.settings, place.entries, place.mean, place.half, p)
+
+
+def _measure(finished: Sequence[Entry], by: str | None) -> str | None:
+    if not finished:
+        return None
+    there = [name for name in finished[0].final if all(_number(entry, name) is not None for entry in finished)]
+    if by is not None:
+        if by not in there:
+            raise UsageError(f"not every run has the measure {by}", f"All have {', '.join(there)}.")
+        return by
+    wanted = (f"{split}_{kind}" for split in JUDGED_BY for kind in KINDS)
+    found = next((name for name in wanted if name in there), None)
+    if found is None:
+        raise UsageError("these runs have no measure in common", "Rank runs on the same kind of data.")
+    return found
+
+
+def _number(entry: Entry, measure: str) -> float | None:
+    value = entry.final.get(measure)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [key for key in keys if any(each.get(key, _MISSING) != settings[0].get(key, _MISSING) for each in settings)]
+
+
+def _values(place: Sequence[Entry], measure: str) -> list[float]:
+    return [value for entry in place if (value := _number(entry, measure)) is not None]
+
+
+def _place(group: Sequence[Entry], differing: Sequence[str], measure: str | None) -> Place:
+    own = {key: group[0].settings[key] for key in differing if key in group[0].settings}
+    values = _values(group, measure) if measure is not None else []
+    if not values:
+        return Place(own, tuple(group), None, None)
+    half = None
+    if len(values) > 1:
+        from scipy.stats import t
+
+        spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+        half = float(t.ppf(0.975, len(values) - 1)) * spread
+    return Place(own, tuple(group), float(np.mean(values)), half)
+
+
+def _order(place: Place, measure: str | None) -> tuple[Any, ...]:
+    label = json.dumps(place.settings, sort_keys=True, default=str)
+    if measure is None or place.mean is None:
+        return (2, 0.0, 0.0, label)
+    sign = 1.0 if is_smaller_better(measure) else -1.0
+    losses = _values(place.entries, f"{measure.partition('_')[0]}_loss")
+    return (bool(place.failed), sign * place.mean, float(np.mean(losses)) if losses else 0.0, label)
+
+
+def is_smaller_better(measure: str) -> bool:
+    """Whether a smaller value of a measure is the better one."""
+    return measure.endswith(SMALLER)
+
+
+def _paired(best: Place, place: Place, measure: str | None) -> float | None:
+    """The p-value of a paired t-test; None where fewer than two seeds match, or all differences are the same."""
+    if measure is None:
+        return None
+    ours, theirs = (
+        {entry.seed: value for entry in each.entries if (value := _number(entry, measure)) is not None}
+        for each in (best, place)
+    )
+    differences = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    if len(set(differences)) < 2:
+        return None
+    from scipy.stats import ttest_1samp
+
+    return float(ttest_1samp(differences, 0.0).pvalue)
+
+
+def words_of(settings: Mapping[str, Any]) -> str:
+    """Settings as overrides are written."""
+    return " ".join(f"{key}={quoted(value)}" for key, value in settings.items())

@@ -1,0 +1,258 @@
+"""A sweep: which trials there are, which of them are missing, and the processes that train those."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import tomllib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from neurosim.backends.cpu.team import available_threads
+from neurosim.files.atomic import TEMPORARY, make_folder
+from neurosim.process.children import end_with_parent
+from neurosim.sweeps.ranking import Entry, Table, rank, read_entry, settings_of
+from neurosim.sweeps.space import Point
+from neurosim.sweeps.trials import Maker, Recipe, Trial, has_ended
+from neurosim.sweeps.worker import Ended, Worker
+
+# Trials of one point that are handed to a process at once: enough to fill the lanes of small networks.
+TOGETHER = 128
+# A trial whose process has died so often is given up.
+TRIES = 3
+# Seconds after which a temporary folder that nobody has touched is left by a process that was killed.
+ABANDONED = 3600.0
+
+
+@dataclass
+class Progress:
+    """How far a sweep is.
+
+    Attributes
+    ----------
+    trials, found : int
+        How many there are in all, and how many of them had been trained before.
+    done, running, failed : int
+        How many have ended by now, are being trained, and have diverged or were refused.
+    best : Entry or None
+        The best so far, by the measure that decides.
+    measure : str or None
+        This measure.
+    begun : float
+        When it began, by `time.monotonic`.
+    """
+
+    trials: int
+    found: int = 0
+    done: int = 0
+    running: int = 0
+    failed: int = 0
+    best: Entry | None = None
+    measure: str | None = None
+    begun: float = field(default_factory=time.monotonic)
+
+    def add(self, entry: Entry) -> None:
+        """Count a trial that has ended."""
+        self.done += 1
+        if entry.reason:
+            self.failed += 1
+            return
+        table = rank([entry] if self.best is None else [self.best, entry], self.measure)
+        self.measure, self.best = table.measure, table.places[0].entries[0]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how long the rest will take; None before anything is known."""
+        trained = self.done - self.found
+        if trained <= 0:
+            return None
+        return (time.monotonic() - self.begun) / trained * (self.trials - self.done)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that has ended: its folder, its ranked trials, how many there are, and how many were trained just now."""
+
+    folder: Path
+    table: Table
+    trials: int
+    trained: int
+
+
+def sweep(
+    recipe: Recipe,
+    points: Sequence[Point],
+    out: Path,
+    *,
+    seeds: Sequence[int] | None = None,
+    shard: tuple[int, int] = (1, 1),
+    jobs: int | None = None,
+    by: str | None = None,
+    tell: Callable[[Progress], None] | None = None,
+) -> Swept:
+    """Train what is missing of a sweep, and rank all of it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The scenario.
+    points : sequence of mapping
+        The settings of each point, see `neurosim.sweeps.space.points`.
+    out : Path
+        Where the folders of the trials are.
+    seeds : sequence of int, optional
+        The seeds of each point; the scenario's own by default.
+    shard : (int, int)
+        Which part of the trials, from 1, and of how many.
+    jobs : int, optional
+        How many processes; one for each processor by default.
+    by : str, optional
+        The measure that decides.
+    tell : function, optional
+        Called whenever something has ended.
+
+    Raises
+    ------
+    NeurosimError
+        When the scenario cannot be read or the folder not be written. What is wrong with a single trial is no error.
+    """
+    maker = Maker(recipe)
+    own = [maker.scenario.scenario.seed] if seeds is None else list(seeds)
+    part, parts = shard
+    each = [trial for point in points for trial in maker.trials(point, own)]
+    trials = [trial for number, trial in enumerate(each) if number % parts == part - 1]
+    make_folder(out)
+    _clear(out)
+    progress = Progress(len(trials), measure=by)
+    entries: dict[int, Entry] = {}
+    missing: dict[str, list[int]] = {}
+    for number, trial in enumerate(trials):
+        if trial.reason:
+            entries[number] = _refused(maker, trial, trial.reason)
+        elif has_ended(out / trial.name):
+            entries[number] = read_entry(out / trial.name)
+            progress.found += 1
+        else:
+            missing.setdefault(trial.name, []).append(number)
+    for entry in entries.values():
+        progress.add(entry)
+    progress.found = progress.done
+    notify = tell or (lambda progress: None)
+    tasks = _tasks([trials[numbers[0]] for numbers in missing.values()], jobs or available_threads())
+    notify(progress)
+    for ended in _train(maker, out, tasks, jobs or available_threads(), progress):
+        for one in ended:
+            name = one.trial.name
+            entry = _refused(maker, one.trial, one.reason) if one.reason else read_entry(out / name)
+            for number in missing[name]:
+                entries[number] = entry
+                progress.add(entry)
+        notify(progress)
+    _clear(out)
+    # Two points may be the same network, such as 1 and 1.0.
+    different = {trials[number].name or str(number): entries[number] for number in sorted(entries)}
+    return Swept(out, rank(list(different.values()), by), len(trials), len(missing))
+
+
+def _refused(maker: Maker, trial: Trial, reason: str) -> Entry:
+    """A row for a trial that has no folder."""
+    tree = tomllib.loads(maker.scenario.to_toml())
+    return Entry({**settings_of(tree), **trial.point}, trial.seed, reason=reason)
+
+
+def _clear(out: Path) -> None:
+    """Remove what processes that were killed have left; others may be writing there now."""
+    for path in out.glob(f".*{TEMPORARY}"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED or not _is_alive(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(path: Path) -> bool:
+    """Whether the process that a temporary folder is named after may still be there."""
+    number = path.name.split(".")[2].partition("-")[0] if path.name.count(".") > 2 else ""
+    if os.name != "posix" or not number.isdecimal():
+        return True
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True
+
+
+def _tasks(trials: Sequence[Trial], jobs: int) -> list[list[Trial]]:
+    """What is handed to a process at once: seeds of one point, few enough that all processes have something to do."""
+    size = max(1, min(TOGETHER, -(-len(trials) // jobs)))
+    tasks: list[list[Trial]] = []
+    for trial in trials:
+        if tasks and len(tasks[-1]) < size and tasks[-1][0].point == trial.point:
+            tasks[-1].append(trial)
+        else:
+            tasks.append([trial])
+    return tasks
+
+
+def _train(
+    maker: Maker, out: Path, tasks: Sequence[list[Trial]], jobs: int, progress: Progress
+) -> Iterator[list[Ended]]:
+    """Train tasks, here or in other processes; yields what has become of each."""
+    if jobs == 1 or len(tasks) <= 1:
+        worker = Worker(maker, out)
+        for task in tasks:
+            yield worker.train(task)
+        return
+    waiting = deque((task, 0) for task in tasks)
+    while waiting:
+        pool = _pool(maker.recipe, out, min(jobs, len(waiting)))
+        under_way: dict[Future[list[Ended]], tuple[list[Trial], int]] = {}
+        try:
+            while waiting or under_way:
+                # Few ahead of what is being trained: if a process dies, all of these have to be handed out again.
+                while waiting and len(under_way) < 2 * jobs:
+                    task, tries = waiting.popleft()
+                    under_way[pool.submit(_work, task)] = task, tries
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    ended = future.result()
+                    del under_way[future]
+                    progress.running = sum(len(task) for task, _ in list(under_way.values())[:jobs])
+                    yield ended
+        except BrokenProcessPool:
+            for task, tries in under_way.values():
+                if tries + 1 < TRIES:
+                    waiting.append((task, tries + 1))
+                elif len(task) > 1:
+                    # One of them is to blame.
+                    waiting.extend(([trial], 0) for trial in task)
+                else:
+                    yield [Ended(task[0], "its process was killed each time; memory may be short")]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(recipe: Recipe, out: Path, jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (recipe, out, os.getpid()))
+
+
+_worker: list[Worker] = []
+
+
+def _begin(recipe: Recipe, out: Path, parent: int) -> None:
+    """What a process does first: it ends with its parent, and leaves Ctrl-C to it."""
+    import signal
+
+    end_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker[:] = [Worker(Maker(recipe), out)]
+
+
+def _work(task: list[Trial]) -> list[Ended]:
+    return _worker[0].train(task)

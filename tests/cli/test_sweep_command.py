@@ -1,0 +1,58 @@
+"""``neurosim sweep`` and ``neurosim rank``: their tables, and what they say of wrong words."""
+
+import json
+
+import pytest
+
+WORDS = ("iris", "--over", "optimizer.lr=0.01,0.1", "--set", "training.epochs=2", "--set", "expect={}", "--jobs", "1")
+
+
+def test_a_sweep_and_its_table_again(neurosim):
+    done = neurosim("sweep", *WORDS, "--seeds", 3)
+    assert (done.code, done.err) == (0, "")
+    assert "6 of 6 done, best test accuracy" in done.out
+    assert "2 networks, the best test accuracy first" in done.out
+    table = done.out.partition("2 networks")[2].partition("\n\nTrials")[0]
+    assert neurosim("rank", "runs/iris-sweep").out.partition("2 networks")[2].strip() == table.strip()
+    again = json.loads(neurosim("sweep", *WORDS, "--seeds", 3, "--json").out)
+    assert (again["trials"], again["trained"], again["measure"]) == (6, 0, "test_accuracy")
+    by_loss = json.loads(neurosim("rank", "runs/iris-sweep", "--by", "train_loss", "--json").out)
+    first, second = by_loss["ranking"]
+    assert first["mean"] < second["mean"]
+    assert (first["p"], first["n"], first["seeds"]) == (None, 3, [0, 1, 2])
+    assert 0 < second["p"] < 1
+    low, high = first["interval"]
+    assert low < first["mean"] < high
+    # A trial is a run like any other.
+    assert neurosim("export", first["runs"][0], "--to", "numpy", "--out", "net.py").code == 0
+    refused = neurosim("rank", "runs/iris-sweep", "--by", "nothing")
+    assert (refused.code, "not every run has the measure nothing" in refused.err) == (2, True)
+
+
+def test_the_best_misses_what_is_expected(neurosim):
+    done = neurosim("sweep", "xor", "--over", "optimizer.lr=1e-6", "--set", "training.epochs=1", "--jobs", "1")
+    assert done.code == 5
+    assert "no seed of the best has met what the scenario expects" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "which scenario?"),
+        (("xor",), "nothing varies"),
+        (("xor", "--seeds", 2, "--random", 3, "--sobol", 3), "two ways to choose points"),
+        (("xor", "--seeds", 2, "--shard", "4/3"), "'4/3' is not a part such as 3/10"),
+        (("optimizers", "--seeds", 2), "is several networks, and a sweep varies one"),
+        (("xor", "--over", "optimizer.lr="), "--over optimizer.lr=: expected KEY.PATH=VALUES"),
+    ],
+)
+def test_what_is_wrong_is_said(neurosim, words, said):
+    done = neurosim("sweep", *words)
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_what_cannot_be_ranked(neurosim, tmp_path):
+    assert "which runs?" in neurosim("rank").err
+    (tmp_path / "empty").mkdir()
+    done = neurosim("rank", "empty")
+    assert (done.code, "has no run that has ended" in done.err) == (3, True)

@@ -1,0 +1,134 @@
+"""A sweep: each trial has the bits of its single run, only what is missing is trained, and parts make the whole."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neurosim.cli.application import execute
+from neurosim.sweeps.ranking import entries_in, rank
+from neurosim.sweeps.sweep import sweep
+from neurosim.sweeps.trials import Recipe
+
+IRIS = Recipe("iris", {"training.epochs": 3, "expect": {}})
+POINTS = [{"optimizer.lr": 0.01}, {"optimizer.lr": 0.1}]
+
+
+def rows(table):
+    """A table without the times."""
+    return [{**place.as_json(), "seconds": None} for place in table.places]
+
+
+def metrics(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "seconds": None} for line in lines]
+
+
+def single(folder, name, seed, *settings):
+    words = [word for setting in settings for word in ("--set", setting)]
+    out = str(folder / "single")
+    done = execute(["run", name, "--seed", str(seed), "--quiet", "--no-report", "--out", out, *words])
+    assert done in (0, 5)
+    return folder / "single"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("xor", {"training.epochs": 20}),
+        ("iris", {"training.epochs": 3, "data.validation_fraction": 0.2, "training.average.kind": "ema"}),
+        # Trained one after the other.
+        ("iris", {"training.epochs": 3, "training.metrics": ["f1"]}),
+        ("iris", {"training.epochs": 3, "training.early_stopping.patience": 1, "data.validation_fraction": 0.2}),
+    ],
+)
+def test_trials_have_the_bits_of_single_runs(tmp_path, name, settings):
+    swept = sweep(Recipe(name, settings), [{"optimizer.lr": 0.05}], tmp_path / "out", seeds=[0, 3], jobs=1)
+    (place,) = swept.table.places
+    written = [f"{key}={json.dumps(value)}" for key, value in {**settings, "optimizer.lr": 0.05}.items()]
+    alone = single(tmp_path, name, 3, *written)
+    trial = place.entries[1].folder
+    assert (trial / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
+    assert metrics(trial) == metrics(alone)
+    finals = [json.loads((folder / "summary.json").read_text())["final"] for folder in (trial, alone)]
+    assert finals[0] == finals[1]
+    assert {file.name for file in trial.iterdir()} == {
+        "metrics.jsonl", "model.safetensors", "scenario.toml", "summary.json",
+    }  # fmt: skip
+
+
+def test_only_what_is_missing_is_trained(tmp_path):
+    out = tmp_path / "out"
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done >= 2:
+            raise StoppedError
+
+    whole = sweep(IRIS, POINTS, tmp_path / "whole", seeds=range(2), jobs=1)
+    assert (whole.trials, whole.trained) == (4, 4)
+    with pytest.raises(StoppedError):
+        sweep(IRIS, POINTS, out, seeds=range(2), jobs=1, tell=stop)
+    (out / ".half.1-00.neurosim-tmp").mkdir()
+    resumed = sweep(IRIS, POINTS, out, seeds=range(2), jobs=1)
+    assert resumed.trained == 2
+    assert [{**row, "runs": None} for row in rows(resumed.table)] == [
+        {**row, "runs": None} for row in rows(whole.table)
+    ]
+    assert sweep(IRIS, POINTS, out, seeds=range(2), jobs=1).trained == 0
+    # What is shared with another sweep is not trained again.
+    assert sweep(IRIS, [*POINTS, {"optimizer.lr": 0.2}], out, seeds=range(2), jobs=1).trained == 2
+
+
+def test_parts_make_the_whole(tmp_path):
+    whole = sweep(IRIS, POINTS, tmp_path / "whole", seeds=range(3), jobs=1)
+    for part in (1, 2):
+        sweep(IRIS, POINTS, tmp_path / str(part), seeds=range(3), shard=(part, 2), jobs=1)
+        shutil.copytree(tmp_path / str(part), tmp_path / "union", dirs_exist_ok=True)
+    there = sorted(folder.name for folder in (tmp_path / "whole").iterdir())
+    assert sorted(folder.name for folder in (tmp_path / "union").iterdir()) == there
+    table = rank(entries_in([tmp_path / "union"]))
+    assert [place.mean for place in table.places] == [place.mean for place in whole.table.places]
+
+
+def test_what_diverges_or_is_refused_is_a_row(tmp_path):
+    points = [{"optimizer.lr": 1e-3}, {"optimizer.lr": 1e30}, {"optimizer.lr": -1}, {"network.layers.7.units": 3}]
+    steep = Recipe("sine", {**IRIS.settings, "optimizer.name": "sgd"})
+    swept = sweep(steep, points, tmp_path / "out", seeds=range(2), jobs=1)
+    first, *failed = swept.table.places
+    assert (first.settings["optimizer.lr"], len(first.finished)) == (1e-3, 2)
+    reasons = {place.failed[0].reason for place in failed}
+    assert any("diverged" in reason for reason in reasons)
+    assert any("optimizer.lr" in reason for reason in reasons)
+    assert any("layers" in reason for reason in reasons)
+    # What diverged is kept, and not trained again; the refused have no folder.
+    assert sweep(steep, points, tmp_path / "out", seeds=range(2), jobs=1).trained == 0
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+@pytest.mark.ci
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_sweep_that_is_killed_ends_with_the_same_table(tmp_path):
+    words = ["--over", "optimizer.lr=0.01,0.1", "--seeds", "4", "--set", "training.epochs=3", "--set", "expect={}"]
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "neurosim", "sweep", "iris", *words, "--json", "--jobs", "2", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(out.glob("[!.]*")):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    whole = sweep(IRIS, POINTS, tmp_path / "whole", seeds=range(4), jobs=1)
+    tables = [json.loads(done.stdout)["ranking"], rows(whole.table)]
+    for row in (row for table in tables for row in table):
+        row["seconds"] = None
+        row["runs"] = [Path(run).name for run in row["runs"]]
+    assert tables[0] == tables[1]
