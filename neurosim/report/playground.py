@@ -6,6 +6,7 @@ The policy names the style and the script by their SHA-256. The script starts a 
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -26,7 +27,7 @@ from neurosim.scenario.augmentation import AugmentationSection
 # In the order of their dependencies; behind them the page begins.
 MODULES = (
     "basics", "plane", "curves", "play/settings", "play/access", "play/maps", "play/diagram", "play/unit",
-    "play/output", "play/losses", "play/controls", "play/questions", "play/worker", "play/remote",
+    "play/output", "play/losses", "play/controls", "play/pad", "play/questions", "play/worker", "play/remote",
     "play/formula", "play/app", "play/distant", "play/start",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers.js``.
@@ -117,8 +118,16 @@ def _given(scenario: Scenario, problem: Problem, known: dict[str, Any], splits: 
             "inputs": network.inputs,
             "outputs": {key: value.tolist() for key, value in of_targets.items()},
             "classes": list(data.class_labels),
+            # Of gray pictures with a class for each output.
+            "image": list(data.image_shape[:2]) if _is_gray(problem) else None,
         },
     }
+
+
+def _is_gray(problem: Problem) -> bool:
+    data, network = problem.data, problem.network
+    gray = len(data.image_shape) == 2 or (len(data.image_shape) == 3 and data.image_shape[2] == 1)
+    return gray and math.prod(data.image_shape) == network.inputs and len(data.class_labels) == network.outputs > 1
 
 
 def _evaluates(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> bool:

@@ -99,3 +99,24 @@ def test_the_losses_can_be_heard(moons):
     button(moons, "Hear the curves").click()
     button(moons, "Stop the sound").click()
     button(moons, "Hear the curves").wait_for()
+
+
+def test_a_digit_drawn_by_hand_is_answered(opened, tmp_path):
+    found = opened(page_of(tmp_path, "digits"))
+    page = found.page
+    for _ in range(2):
+        button(found, "Epoch").click()
+    clock(found, "epoch 2,")
+    box = page.locator(".pad canvas").bounding_box()
+    line = [(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]
+    for place, (right, down) in enumerate(line):
+        page.mouse.move(box["x"] + right * box["width"], box["y"] + down * box["height"], steps=5)
+        if place == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.get_by_text("Taken for 7").wait_for()
+    # A row of the table is looked at in its place.
+    page.get_by_label("or row").fill("3")
+    page.keyboard.press("Enter")
+    page.get_by_text("The row is taken for").wait_for()
+    assert button(found, "Clear").is_disabled()

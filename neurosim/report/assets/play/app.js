@@ -41,6 +41,7 @@ class App {
       this.change({ "scenario.seed": (this.settings.get("scenario.seed") ?? 0) + 1 });
     });
     this.clock = element("output", bar, { class: "clock" });
+    this.pad = new Pad(this);
     this.controls = new Controls(element("div", root, { class: "controls" }), this);
     const grid = element("div", root, { class: "lab" });
     this.dataRoot = element("section", grid, { class: "data", "aria-label": "Data" });
@@ -109,6 +110,7 @@ class App {
     this.tables = tablesOf(now.network.layers);
     this.look(null);
     this.survey(table, found);
+    this.image = !table && this.data.image ? this.pad.imageOf(found.splits.train) : null;
     this.maps = new Maps(this.network, this.box, this.scales.inputs);
     this.threshold = loss.threshold;
     this.range = this.classes.length ? (loss.threshold === 0.5 ? [0.5, 0.5] : [0, 1]) : null;
@@ -191,6 +193,7 @@ class App {
       this.maps.compute(MAP_CELLS);
       this.maps.compute(CELLS);
     } else if (this.rows) this.maps.look(this.rows);
+    this.pad.draw();
     this.diagram.draw();
     this.unit.draw();
     this.output.draw();
@@ -251,13 +254,6 @@ class App {
     this.output.draw();
   }
 
-  // The training row nearest to a place on the drawing, both as shares of its sides from the lower left.
-  chooseNear(u, v) {
-    const share = (k, x) => (x - this.box[k][0]) / (this.box[k][1] - this.box[k][0]);
-    const far = this.points.train.map(([x, y]) => (share(0, x) - u) ** 2 + (share(1, y) - v) ** 2);
-    this.chooseRow(far.indexOf(Math.min(...far)));
-  }
-
   show(how) {
     Object.assign(this, how);
     this.output.draw();
@@ -274,17 +270,6 @@ class App {
     this.settings.set({ [`optimizer.${name}`]: value });
     this.worker.postMessage({ do: "set", name, value });
     history.replaceState(null, "", this.settings.address || location.pathname);
-  }
-
-  setWeight(index, value) {
-    this.values[index] = value;
-    this.worker.postMessage({ do: "weights", values: Array.from(this.values) });
-  }
-
-  // What the inputs of a layer are called.
-  sources(place) {
-    if (place === 0) return this.inputNames.map((name) => name.replaceAll("_", " "));
-    return Array.from({ length: this.network.layers[place].inputs }, (_, k) => `unit ${k + 1}`);
   }
 
   get layers() {

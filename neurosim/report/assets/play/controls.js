@@ -123,6 +123,7 @@ class Controls {
   // How the answers are shown.
   looks(parent) {
     const { app } = this;
+    app.pad.build(parent);
     const drawn = app.network.inputs <= 2 && app.points.test;
     if (drawn) this.tick(parent, "show test rows", app.showsTest, (on) => app.show({ showsTest: on }));
     if (app.network.inputs === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));

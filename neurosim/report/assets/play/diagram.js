@@ -23,7 +23,14 @@ class Diagram {
     this.tiles = [];
     const inputs = this.column("inputs", app.inputNames.length, null);
     inputs.node.classList.add("inputs");
-    app.inputNames.slice(0, MOST_TILES).forEach((name, k) => this.tile(inputs, { name, layer: -1, unit: k }));
+    // A picture is one tile.
+    if (app.image) {
+      inputs.list.replaceChildren();
+      inputs.node.querySelector(".soft")?.remove();
+      this.tile(inputs, { name: "the picture", layer: -1, unit: 0 });
+      this.tiles[0].button.classList.add("whole");
+    }
+    app.inputNames.slice(0, app.image ? 0 : MOST_TILES).forEach((name, k) => this.tile(inputs, { name, layer: -1, unit: k }));
     network.layers.forEach((layer, place) => {
       const table = app.tables[place];
       if (!SHOWN.includes(table.kind)) {
@@ -62,7 +69,7 @@ class Diagram {
   tile(column, { name, layer, unit }) {
     const { app } = this;
     const row = element("div", column.list, { class: "named" });
-    if (layer < 0) element("span", row, { "aria-hidden": "true" }, name.replaceAll("_", " "));
+    if (layer < 0 && !app.image) element("span", row, { "aria-hidden": "true" }, name.replaceAll("_", " "));
     const button = element("button", row, { type: "button", class: "tile", "aria-label": name, "aria-pressed": "false" });
     const canvas = element("canvas", button, { width: MAP_CELLS, height: MAP_CELLS });
     const tile = { button, canvas, layer, unit, name };
@@ -98,6 +105,10 @@ class Diagram {
           const bend = (x - u) / 2;
           const d = `M${u} ${v}C${u + bend} ${v} ${x - bend} ${y} ${x} ${y}`;
           const index = layer.weight.offset + from.unit * layer.units + to.unit;
+          if (app.image && before < 0) {
+            shape("path", picture, { d, class: "link plain" });
+            continue;
+          }
           const line = shape("path", picture, { d, class: "link" });
           const wide = shape("path", picture, { d, class: "hit" });
           const words = () => `weight from ${from.name} to ${to.name}: ${written(app.values[index])}`;

@@ -53,8 +53,39 @@ class Maps {
     this.seen = { ...rows, outputs };
   }
 
+  // One picture, put through the network: a row, or one that is drawn by hand.
+  glance(x, drawn, image) {
+    const { network } = this;
+    const outputs = [];
+    let passed = x;
+    for (const layer of network.layers) {
+      passed = layer.forward(passed, { rows: 1, training: false, keys: null }, network);
+      outputs.push(Array.from(passed.slice(0, layer.units)));
+    }
+    this.glanced = { x, drawn, image, outputs };
+  }
+
+  // Of a network that looks at pictures: the picture, the weights of a unit on its pixels, and how strong others are.
+  drawPicture(canvas, layer, unit) {
+    const { x, drawn, image, outputs } = this.glanced;
+    const { weight, units } = this.network.layers[Math.max(layer, 0)];
+    if (layer > 0 || (layer === 0 && !weight)) {
+      if (drawn) level(canvas, outputs[layer][unit], Math.max(...outputs[layer].map(Math.abs)));
+      return drawn;
+    }
+    if (canvas.width < 56) [canvas.width, canvas.height] = [56, 56];
+    if (layer < 0) picture(canvas, x, image);
+    else {
+      const low = Math.min(...x);
+      const sides = Array.from(x, (value, k) => this.network.values[weight.offset + k * units + unit] * (drawn ? value - low : 1));
+      whole(canvas, tinted(sides, image.width, image.height, null));
+    }
+    return true;
+  }
+
   // A unit's tile: its output over the plane, its curve over one input, or what it gives each class on the average.
   draw(canvas, layer, unit) {
+    if (this.glanced && this.drawPicture(canvas, layer, unit)) return;
     if (this.network.inputs === 2 && this.grids[MAP_CELLS]) {
       tint(canvas, this.numbers(MAP_CELLS, layer, unit), MAP_CELLS, null);
     } else if (this.network.inputs === 1 && this.grids[MAP_CELLS]) {
@@ -109,10 +140,26 @@ function bars(canvas, values) {
   });
 }
 
+// How large a number is, from the middle up, or down if it is negative.
+function level(canvas, value, reach) {
+  const [context, width, height] = plain(canvas);
+  const high = ((height / 2 - 3) * value) / (reach || 1);
+  context.fillStyle = hue("--line");
+  context.fillRect(0, height / 2 - 1, width, 2);
+  context.fillStyle = value < 0 ? COLORS[0] : COLORS[1];
+  context.fillRect(width / 4, height / 2 - Math.max(high, 0), width / 2, Math.abs(high));
+}
+
 // `range`: what is neutral, and how far from it the color is full; left out, from the numbers themselves.
 function tint(canvas, values, cells, range) {
   const context = canvas.getContext("2d");
-  const image = new ImageData(cells, cells);
+  const image = tinted(values, cells, cells, range);
+  if (canvas.width === cells) context.putImageData(image, 0, 0);
+  else context.drawImage(canvasOf(image), 0, 0, canvas.width, canvas.height);
+}
+
+function tinted(values, width, height, range) {
+  const image = new ImageData(width, height);
   const [neutral, blue, orange] = [hue("--neutral"), COLORS[0], COLORS[1]].map(parts);
   let [middle, reach] = range ?? [0, 0];
   if (!range) for (const value of values) reach = Math.max(reach, Math.abs(value));
@@ -124,6 +171,5 @@ function tint(canvas, values, cells, range) {
     for (let part = 0; part < 3; part += 1) image.data[4 * k + part] = neutral[part] + (full[part] - neutral[part]) * share;
     image.data[4 * k + 3] = 255;
   }
-  if (canvas.width === cells) context.putImageData(image, 0, 0);
-  else context.drawImage(canvasOf(image), 0, 0, canvas.width, canvas.height);
+  return image;
 }

@@ -11,13 +11,14 @@ class Output {
     this.canvas.addEventListener("click", (event) => {
       const box = this.canvas.getBoundingClientRect();
       if (app.drawing === null || app.network.inputs !== 2) {
-        app.chooseNear((event.clientX - box.left) / box.width, (box.bottom - event.clientY) / box.height);
+        this.chooseNear((event.clientX - box.left) / box.width, (box.bottom - event.clientY) / box.height);
         return;
       }
       const [x, y] = [scale(app.box[0], [box.left, box.right]), scale(app.box[1], [box.bottom, box.top])];
       app.addPoint(x.back(event.clientX), y.back(event.clientY));
     });
-    this.note = element("p", root, { class: "soft" });
+    this.note = element("p", null, { class: "soft" });
+    app.diagram.root.after(this.note);
     this.key = element("div", root, { class: "key" });
     new ResizeObserver(() => this.draw()).observe(root);
   }
@@ -34,7 +35,17 @@ class Output {
     const counted = !drawn && app.classes.length > 0;
     this.table.hidden = !counted;
     this.key.hidden = counted;
-    this.note.textContent = drawn ? "" : "A tile shows what a unit puts out for each class, on the average.";
+    const average = "A tile shows what a unit puts out for each class, on the average";
+    const picture = "those of the first layer show its weights on the picture. Once you draw, what each makes of that.";
+    this.note.textContent = drawn ? "" : app.image ? `${average}; ${picture}` : `${average}.`;
+  }
+
+  // The training row nearest to a place on the drawing, both as shares of its sides from the lower left.
+  chooseNear(u, v) {
+    const { box, points } = this.app;
+    const share = (k, x) => (x - box[k][0]) / (box[k][1] - box[k][0]);
+    const far = points.train.map(([x, y]) => (share(0, x) - u) ** 2 + (share(1, y) - v) ** 2);
+    this.app.chooseRow(far.indexOf(Math.min(...far)));
   }
 
   // How many rows of each class are taken for which: in each row those of one class.
@@ -130,7 +141,7 @@ class Output {
 // A table of how many rows of each class are taken for which.
 function countsTable(table, found, names) {
   table.replaceChildren();
-  element("caption", table, { class: "soft" }, "Each row: the rows of one class; each column: what they are taken for");
+  element("caption", table, { class: "soft" }, "Rows of each class, by what they are taken for");
   const head = element("tr", element("thead", table));
   element("td", head);
   for (const name of names) element("th", head, { scope: "col", class: "number" }, name);

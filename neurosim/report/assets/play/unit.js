@@ -53,7 +53,7 @@ class UnitPanel {
     columns.forEach((words, k) => element("th", head, { scope: "col", class: k > 1 ? "number" : "" }, words));
     const body = element("tbody", table);
     const from = (k) => layer.weight.offset + k * layer.units + unit;
-    const names = app.sources(at);
+    const names = this.sources(at);
     const places = names.map((_, k) => k);
     if (places.length > MOST_WEIGHTS) {
       places.sort((a, b) => Math.abs(app.values[from(b)]) - Math.abs(app.values[from(a)])).splice(MOST_WEIGHTS);
@@ -61,6 +61,19 @@ class UnitPanel {
     }
     if (layer.bias) this.row(body, "bias", layer.bias.offset + unit, null);
     for (const k of places) this.row(body, names[k], from(k), k);
+  }
+
+  // What the inputs of a layer are called.
+  sources(place) {
+    const { app } = this;
+    if (place === 0) return app.inputNames.map((name) => name.replaceAll("_", " "));
+    return Array.from({ length: app.network.layers[place].inputs }, (_, k) => `unit ${k + 1}`);
+  }
+
+  setWeight(index, value) {
+    const { app } = this;
+    app.values[index] = value;
+    app.worker.postMessage({ do: "weights", values: Array.from(app.values) });
   }
 
   row(body, name, index, input) {
@@ -71,7 +84,7 @@ class UnitPanel {
     const field = element("input", element("td", row), { type: "number", step: "any", "aria-label": label });
     field.addEventListener("change", () => {
       const value = Number(field.value);
-      if (field.value.trim() !== "" && Number.isFinite(value)) app.setWeight(index, value);
+      if (field.value.trim() !== "" && Number.isFinite(value)) this.setWeight(index, value);
       this.draw();
     });
     const told = [0, 1, 2, 3].map(() => element("td", row, { class: "number" }));
