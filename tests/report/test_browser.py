@@ -197,7 +197,7 @@ def test_the_whole_language_of_formulas(xor, opened):
 def _lacking():
     from importlib.resources import files
 
-    text = files("neurosim.report").joinpath("assets", "network.js").read_text(encoding="utf-8")
+    text = files("neurosim.report").joinpath("assets", "lacking.js").read_text(encoding="utf-8")
     start = text.index("{", text.index("const lacking"))
     return text[start : text.index("};", start) + 1]
 
