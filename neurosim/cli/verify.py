@@ -61,6 +61,7 @@ def _print(found: Verified) -> None:
         click.echo(f"  {f'{network.label}: ' if many else ''}{_verdict(network)}")
         _list([f"since then  {line}" for lines in network.causes.values() for line in lines])
         _list([f"{one.thing:<11} {one.words}" for one in network.partings])
+    _list([one.words for one in found.table])
     if many:
         same = sum(network.same for network in found.networks)
         click.echo(f"  {same:,} of {len(found.networks):,} networks are the same, bit for bit")
@@ -80,14 +81,13 @@ def _verdict(network: Repeated) -> str:
         return f"The same, bit for bit: {_kept(network)}, {where}."
     if not network.partings:
         return f"Not the same run: its bits are, but not what it was trained with ({where})."
-    epochs = [one.epoch for one in network.partings if one.epoch is not None]
-    if epochs:
-        first = min(epochs)
-        return (
-            f"Not the same: they part in epoch {first:g} ({where})."
-            if first
-            else (f"Not the same: they differ before training ({where}).")
-        )
+    first = network.first_epoch
+    if first is not None:
+        return f"Not the same: they {f'part in epoch {first:g}' if first else 'differ before training'} ({where})."
+    from neurosim.sweeps.parting import MEASURES
+
+    if any(one.thing == MEASURES for one in network.partings):
+        return f"Not the same ({where})."
     return f"Not the same, though no epoch differs ({where})."
 
 
@@ -95,8 +95,8 @@ def _kept(network: Repeated) -> str:
     """What was compared."""
     if network.seeds > 1:
         return f"the measures of {network.seeds:,} networks"
-    epochs = "1 epoch" if network.epochs == 1 else f"{network.epochs:,} epochs"
     if network.diverged:
-        return f"the measures of {epochs}, and how it diverged after them"
+        return f"how it diverged in epoch {network.epochs + 1:,}, and the measures until then"
+    epochs = "1 epoch" if network.epochs == 1 else f"{network.epochs:,} epochs"
     recorded = ", recording" if network.recorded else ""
     return f"model, measures of {epochs}{recorded}"

@@ -156,6 +156,11 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str
 
 
 def _values(names: Sequence[str], before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    shown = [f"{name} was {before.get(name)!r} and is {after.get(name)!r}" for name in names[:_NAMED]]
+    shown = [f"{name} was {_shown(before.get(name))} and is {_shown(after.get(name))}" for name in names[:_NAMED]]
     more = f"; and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return "; ".join(shown).replace("None", "not there") + more
+    return "; ".join(shown) + more
+
+
+def _shown(value: Any) -> str:
+    """A number of a file, or of a table, where it is text."""
+    return "not there" if value in (None, "") else value if isinstance(value, str) else repr(value)

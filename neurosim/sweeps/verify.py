@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import csv
+import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DataError, DivergedError
 from neurosim.files.sealed import damaged_tensors
 from neurosim.plugin.host import Registry
 from neurosim.runs.belonging import (
-    FILES,
-    MODEL_FILE,
-    PLUGINS,
-    ROWS,
     SCENARIO,
-    VERSIONS,
     Changes,
     changes,
     check_data_file,
@@ -43,107 +37,19 @@ from neurosim.runs.run_files import is_there, read_failure, read_history, read_o
 from neurosim.runs.running import train_to_end
 from neurosim.runs.scenarios import networks_of
 from neurosim.runs.seeds import LOGS, ManySeeds, many_seeds
+from neurosim.runs.study import TABLE
 from neurosim.runs.tables import csv_text
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.sweeps import parting
+from neurosim.sweeps.outcome import Repeated, Verified
 from neurosim.sweeps.parting import Parting
+from neurosim.sweeps.tables import compared, of_seeds, of_study_table
 from neurosim.training.ensemble import Ensemble
 from neurosim.training.history import Record
 from neurosim.training.observer import Observer
 from neurosim.training.recording import load_recording
 from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator
-
-# Causes of other numbers, in the order in which they are looked for; the last one is no cause, but says which side of
-# the comparison has changed.
-CAUSES = (VERSIONS, SCENARIO, PLUGINS, ROWS, MODEL_FILE, FILES)
-# With these changed, it is another run that was trained now, whatever its bits.
-_OF_ANOTHER_RUN = (SCENARIO, ROWS, MODEL_FILE)
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """A network of a run, trained again.
-
-    Attributes
-    ----------
-    label : str
-        What it is called in its study; empty for a single run, and for a run of many seeds.
-    folder : Path
-        Where the run is.
-    backend : str
-        Where it was trained, and trained again.
-    epochs : int
-        How many epochs it has, or, for many seeds, 0.
-    changed : Changes
-        What has changed since it was trained, which may be why bits differ.
-    partings : tuple of Parting
-        Where the two part; empty where every bit is the same.
-    seeds : int
-        How many networks it stands for, where it is a run of many seeds.
-    diverged : bool
-        Whether the run diverged, so that it has no model.
-    recorded : bool
-        Whether the run has a recording.
-    """
-
-    label: str
-    folder: Path
-    backend: str
-    epochs: int
-    changed: Changes
-    partings: tuple[Parting, ...]
-    seeds: int = 1
-    diverged: bool = False
-    recorded: bool = False
-
-    @property
-    def same(self) -> bool:
-        """Whether it is the same run, to the bit."""
-        return not self.partings and not any(self.changed.lines.get(thing) for thing in _OF_ANOTHER_RUN)
-
-    @property
-    def causes(self) -> dict[str, list[str]]:
-        """What has changed since the run was trained, line by line, in the order in which to look at it."""
-        found = {thing: [line.strip() for line in self.changed.lines.get(thing, ())] for thing in CAUSES}
-        return {thing: lines for thing, lines in found.items() if lines}
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
-        return {
-            "label": self.label,
-            "run_dir": str(self.folder),
-            "backend": self.backend,
-            "same": self.same,
-            "networks": self.seeds,
-            "epochs": self.epochs,
-            "diverged": self.diverged,
-            "changed": self.causes,
-            "differences": [one.as_json() for one in self.partings],
-        }
-
-
-@dataclass(frozen=True)
-class Verified:
-    """A run trained again: all of its networks."""
-
-    folder: Path
-    scenario: Scenario
-    networks: tuple[Repeated, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether every network is the same, to the bit."""
-        return all(network.same for network in self.networks)
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
-        return {
-            "run_dir": str(self.folder),
-            "scenario": self.scenario.scenario.name,
-            "same": self.same,
-            "runs": [network.as_json() for network in self.networks],
-        }
 
 
 def verify(
@@ -193,10 +99,15 @@ def verify(
     epochs = sum(own.training.epochs for _, own, _ in members)
     again = _Again(threads, data_dir, _Watcher(watcher) if len(members) == 1 else _Counting(watcher, epochs))
     found = [again.network(label, own, place, inner=place != path) for label, own, place in members]
-    return Verified(path, scenario, tuple(found))
+    table = (
+        compared(parting.MEASURES, path / TABLE, lambda: of_study_table(path / TABLE, members, found))
+        if scenario.is_study
+        else []
+    )
+    return Verified(path, scenario, tuple(found), tuple(table))
 
 
-def _refuse_unfinished(path: Path, members: list[tuple[str, Scenario, Path]]) -> None:
+def _refuse_unfinished(path: Path, members: Sequence[tuple[str, Scenario, Path]]) -> None:
     """Raise DataError for networks of a study that have not ended, and for epochs that nobody can repeat."""
     for label, _, place in members:
         if not is_there(place / SUMMARY) and not is_there(place / FAILURE):
@@ -238,10 +149,22 @@ class _Again:
             there = Path(name) / "run"
             self._train(simulator, place, there, scenario.registry)
             changed |= _swapped(place)
-            partings = tuple(_partings(place, there))
+            partings = list(_partings(place, there))
             epochs = len(read_history(there / METRICS))
+            final = read_summary(there / SUMMARY).final if is_there(there / SUMMARY) else {}
+        if file_changes(place, trained, RECORD) and not any(one.thing == parting.RECORDING for one in partings):
+            partings.append(Parting(parting.RECORDING, f"{RECORD} was changed, but for its numbers"))
         return Repeated(
-            label, place, backend, epochs, changed, partings, 1, is_there(place / FAILURE), is_there(place / RECORD)
+            label,
+            place,
+            backend,
+            epochs,
+            changed,
+            tuple(partings),
+            1,
+            is_there(place / FAILURE),
+            is_there(place / RECORD),
+            final,
         )
 
     def _train(self, simulator: Simulator, place: Path, there: Path, registry: Registry | None) -> None:
@@ -323,18 +246,23 @@ def _partings(was: Path, now: Path) -> Iterator[Parting]:
         yield Parting(parting.END, f"then it {told[0]}, now it {told[1]}", first)
     elif before is not None and after is not None and before.message != after.message:
         yield Parting(parting.END, f"then: {before.message}; now: {after.message}", after.epoch)
-    yield from _compared(
-        parting.MEASURES, lambda: parting.of_histories(read_history(was / METRICS), read_history(now / METRICS))
+    yield from compared(
+        parting.MEASURES,
+        was / METRICS,
+        lambda: parting.of_histories(read_history(was / METRICS), read_history(now / METRICS)),
     )
     if any(ends):
         return
     if is_there(now / RECORD):
-        yield from _compared(
-            parting.RECORDING, lambda: parting.of_recordings(load_recording(was / RECORD), load_recording(now / RECORD))
+        yield from compared(
+            parting.RECORDING,
+            was / RECORD,
+            lambda: parting.of_recordings(load_recording(was / RECORD), load_recording(now / RECORD)),
         )
-    yield from _compared(parting.MODEL, lambda: _of_models(was / MODEL, now / MODEL))
-    yield from _compared(
+    yield from compared(parting.MODEL, was / MODEL, lambda: _of_models(was / MODEL, now / MODEL))
+    yield from compared(
         parting.MEASURES,
+        was / SUMMARY,
         lambda: parting.of_final_measures(read_summary(was / SUMMARY).final, read_summary(now / SUMMARY).final),
     )
 
@@ -346,14 +274,6 @@ def _of_models(was: Path, now: Path) -> list[Parting]:
     except DataError as error:
         damaged = damaged_tensors(was)
         return [Parting(parting.MODEL, error.message), *(parting.of_models(damaged, after) if damaged else ())]
-
-
-def _compared(thing: str, compare: Callable[[], list[Parting]]) -> list[Parting]:
-    """What a comparison finds; a file that cannot be read is not the one that the run wrote."""
-    try:
-        return compare()
-    except DataError as error:
-        return [Parting(thing, error.message)]
 
 
 def _many_again(
@@ -376,23 +296,8 @@ def _many_again(
         ensemble.train(watcher.share, Path(name) / LOGS)
     records = ensemble.records()
     text = csv_text(list(records[0]), records)
-    try:
-        rows = (folder / ENSEMBLE).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / ENSEMBLE} cannot be read: {error}", "Every run of many seeds has one.") from error
-    partings = [] if rows == text else [_of_tables(rows, text)]
+    partings = compared(parting.MEASURES, folder / ENSEMBLE, lambda: of_seeds(folder / ENSEMBLE, text))
+    counted = json.loads(json.dumps(ensemble.summary()))
+    said = read_object(folder / SUMMARY).values
+    partings += parting.of_final_measures({name: said.get(name) for name in counted}, counted)
     return Repeated("", folder, many.backend, 0, changed, tuple(partings), len(many.seeds))
-
-
-def _of_tables(was: str, now: str) -> Parting:
-    """The first seed whose row differs."""
-    before, after = (list(csv.DictReader(text.splitlines())) for text in (was, now))
-    apart = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
-    if not apart:
-        return Parting(parting.MEASURES, f"{ENSEMBLE} has {len(before)} rows, not {len(after)}")
-    old, new = apart[0]
-    names = tuple(name for name in new if old.get(name) != new[name])
-    words = "; ".join(f"{name} was {old.get(name)} and is {new[name]}" for name in names[:4])
-    return Parting(
-        parting.MEASURES, f"{len(apart):,} of {len(after):,} seeds, first seed {new['seed']}: {words}", None, names
-    )

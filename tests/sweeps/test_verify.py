@@ -9,6 +9,7 @@ from small_runs import PLUGIN, ROWS, SCENARIO
 import neurosim as library
 from neurosim.cli.application import execute
 from neurosim.data import data_root, stored_file
+from neurosim.errors import DivergedError
 from neurosim.runs import run_ensemble
 from neurosim.runs.model import read_model, sealed_model
 from neurosim.runs.replay import read_origin, run_replay
@@ -20,6 +21,7 @@ from neurosim.training.recording import Recording
 
 SAME, FILES, DIFFERENT = 0, 3, 5
 FEW = {"training.epochs": 3, "expect": {}}
+CHANGED = "not the file that the run wrote"
 # One of each kind: classes, values, a study, images, convolutions, rows made anew in each epoch.
 QUICK = ("iris", "sine", "optimizers", "digits", "digits-cnn", "mnist-mlp-elastic")
 FEW_IMAGES = {"data.samples": 1024, "data.test_samples": 256}
@@ -142,6 +144,43 @@ def test_an_edited_measure_is_found_in_its_epoch(xor, call):
     assert "measures    epoch 2: train_accuracy was 1.0 and is 0.5" in said
 
 
+def test_a_file_that_is_gone_or_damaged_is_a_difference(xor, call):
+    content = bytearray((xor / "record.npz").read_bytes())
+    content[10] ^= 1  # the time of an entry
+    (xor / "record.npz").write_bytes(content)
+    assert "recording   record.npz was changed, but for its numbers" in call(xor, status=DIFFERENT)
+    (xor / "record.npz").unlink()
+    assert "recording   record.npz is missing" in call(xor, status=DIFFERENT)
+    (xor / "metrics.jsonl").write_text('{"epoch": 1')
+    said = call(xor, status=DIFFERENT)
+    assert f"Not the same (trained again on cpu).\n    since then  metrics.jsonl: {CHANGED}" in said
+    assert "metrics.jsonl is damaged: line 1: not JSON" in said
+
+
+def test_a_run_that_diverged_must_do_so_in_the_same_epoch(tmp_path, call):
+    with pytest.raises(DivergedError):
+        library.run("sine", out=tmp_path / "wild", overrides={**FEW, "optimizer.name": "sgd", "optimizer.lr": 1e30})
+    assert "The same, bit for bit: how it diverged in epoch 1, and the measures until then" in call("wild", status=SAME)
+    text = (tmp_path / "wild" / "scenario.toml").read_text()
+    (tmp_path / "wild" / "scenario.toml").write_text(text.replace("lr = 1e+30", "lr = 0.1"))
+    assert "end         then it diverged in epoch 1, now it trained to its end" in call("wild", status=DIFFERENT)
+
+
+def test_what_was_edited_in_a_study_is_named(tmp_path, call):
+    library.study("xor", out=tmp_path / "study", overrides={**FEW, "scenario.repeats": 2})
+    table = tmp_path / "study" / "study.csv"
+    whole = table.read_text()
+    table.write_text(whole.replace(",0.75,", ",1.0,", 1))
+    assert "study.csv, seed-7, at the end: train_accuracy was 1.0 and is 0.75" in call("study", status=DIFFERENT)
+    table.write_text(whole)
+    file = tmp_path / "study" / "members" / "seed-8" / "scenario.toml"
+    file.write_text(file.read_text().replace("lr = 0.05", "lr = 0.06"))
+    said = call("study", status=DIFFERENT)
+    assert "seed-7: The same, bit for bit" in said
+    assert "seed-8: Not the same: they part in epoch 1" in said
+    assert "1 of 2 networks are the same" in said
+
+
 def test_an_edited_row_of_many_seeds_is_found(tmp_path, call):
     run_ensemble(Ensemble(library.load_scenario("xor", overrides=FEW), range(3)), tmp_path / "many")
     assert "the measures of 3 networks" in call("many", status=SAME)
@@ -150,6 +189,13 @@ def test_an_edited_row_of_many_seeds_is_found(tmp_path, call):
     rows[1] = rows[1].replace("0.", "1.", 1)
     table.write_text("\n".join([header, *rows]) + "\n")
     assert "1 of 3 seeds, first seed 1: " in call("many", status=DIFFERENT)
+
+
+def test_an_edited_count_of_many_seeds_is_found(tmp_path, call):
+    run_ensemble(Ensemble(library.load_scenario("xor", overrides={"training.epochs": 3}), range(3)), tmp_path / "many")
+    summary = json.loads((tmp_path / "many" / "summary.json").read_text())
+    (tmp_path / "many" / "summary.json").write_text(json.dumps(summary | {"success_rate": 1.0}))
+    assert "at the end: success_rate was 1.0 and is 0.0" in call("many", status=DIFFERENT)
 
 
 def test_a_replay_is_trained_again_from_its_fork_as_long_as_its_origin_is_there(xor, tmp_path, call):
