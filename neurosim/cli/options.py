@@ -120,12 +120,15 @@ class Presentation:
         Whether settings of the scenario were changed on the command line.
     label : str
         Which of several scenarios it is of; empty for a single one.
+    live : bool
+        Whether a page shows it while it trains.
     """
 
     output: Output
     report: bool
     changed: bool
     label: str = ""
+    live: bool = False
 
     @property
     def prefix(self) -> str:

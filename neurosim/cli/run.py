@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     help="Write each epoch into the run's folder for other programs too: csv (log.csv), tensorboard, or the log of a "
     "plugin; may be given more than once.",
 )
+@click.option("--live", is_flag=True, help="Show the network in the browser while it trains.")
 @NO_REPORT
 @JSON
 @click.option("--quiet", is_flag=True, help="Print only errors and missed expectations.")
@@ -105,6 +106,7 @@ def command(
     sources: Sources,
     resume: Path | None,
     logs: tuple[str, ...],
+    live: bool,
     no_report: bool,
     as_json: bool,
     quiet: bool,
@@ -121,11 +123,11 @@ def command(
     are trained one after the other and ranked. The folder of a run, or "last" for the newest one, stands for the
     scenario of that run: it is run again.
     """
-    _check(scenarios, variant, seeds, out, resume, force=sources.force)
+    _check(scenarios, variant, seeds, out, resume, force=sources.force, live=live)
     if resume is not None:
         resume = run_path(resume, quiet=quiet)
     output = Output.JSON if as_json else Output.NOTHING if quiet else Output.ALL
-    shown = Presentation(output, report=not no_report, changed=bool(settings))
+    shown = Presentation(output, report=not no_report, changed=bool(settings), live=live)
     several = len(scenarios) > 1
     with drawing(silent=seeds is not None or several) as studio, ExitStack() as claims:
         from neurosim.runs import RunOptions, logged, one_variant
@@ -162,6 +164,9 @@ def command(
             loaded = one_variant(loaded, variant)
         loaded = logged(loaded, logs)
         say_notes(loaded, quiet=quiet)
+        if live and (loaded.is_study or seeds is not None or many is not None):
+            which = f" Which --variant? {listed(loaded.variants)}" if loaded.variants else ""
+            raise click.UsageError(f"--live shows one network, and this trains several.{which}")
         folder = run_folder_of(resume) if resume else claims.enter_context(folder_for(out, _name(loaded)))
         claims.enter_context(kept(lambda: what_is_kept(folder)))
         if resume is None:
@@ -197,6 +202,7 @@ def _check(
     resume: Path | None,
     *,
     force: bool,
+    live: bool,
 ) -> None:
     """Raise UsageError for options that cannot be combined."""
     if not scenarios and resume is None:
@@ -208,7 +214,8 @@ def _check(
         if words is not None:
             raise click.UsageError(words)
     if len(scenarios) > 1:
-        for option, value in (("--seeds", seeds), ("--variant", variant), ("--resume", resume)):
+        one = {"--seeds": seeds, "--variant": variant, "--resume": resume, "--live": live or None}
+        for option, value in one.items():
             if value is not None:
                 raise click.UsageError(f"{option} goes with one scenario, and {len(scenarios)} are given")
     if force and resume is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from neurosim.analysis.catalog import why_not
@@ -17,11 +19,17 @@ from neurosim.plots.studio import Studio
 from neurosim.runs import Result, RunOptions, run
 from neurosim.runs.keeper import trained
 from neurosim.scenario import Scenario
+from neurosim.training.observer import Observer
 
 
 def run_single(scenario: Scenario, options: RunOptions, shown: Presentation, studio: Studio) -> Result:
     """Train a network and present the outcome."""
-    with progress_display(silent=shown.output.silent) as observer:
+    with progress_display(silent=shown.output.silent) as progress, ExitStack() as stack:
+        observer: Observer = progress
+        if shown.live:
+            from neurosim.cli.live import live
+
+            observer = stack.enter_context(live(progress))
         result = run(scenario, options, observer=observer)
     folder = options.target
     assert folder is not None

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from neurosim.errors import NeurosimError, UsageError
@@ -98,15 +99,27 @@ class Visitors:
             except queue.Empty:
                 host.advance()
                 continue
-            if order is None:
-                host.leave(visitor)
-            elif visitor.there:
-                try:
-                    host.obey(visitor, order)
-                except NeurosimError as error:
-                    visitor.tell({"failed": error.message})
+            _do(host, visitor, order)
+
+    def settle(self, host: Host, until: Callable[[], bool], longest: float = 0.0) -> None:
+        """Do what visitors have asked, and what they ask until something holds, or for so many seconds."""
+        end = time.monotonic() + longest
+        while not (self._orders.empty() and (until() or time.monotonic() >= end)):
+            with suppress(queue.Empty):
+                _do(host, *self._orders.get(timeout=0.02))
 
     def _gone(self, patience: float) -> bool:
         with self._lock:
             since = self._empty_since
         return since is not None and time.monotonic() - since >= patience
+
+
+def _do(host: Host, visitor: Visitor, order: Order | None) -> None:
+    """Have one order done; none is that a page was closed."""
+    if order is None:
+        host.leave(visitor)
+    elif visitor.there:
+        try:
+            host.obey(visitor, order)
+        except NeurosimError as error:
+            visitor.tell({"failed": error.message})

@@ -204,7 +204,8 @@ class App {
   // How far training is.
   progress() {
     const { state } = this;
-    const ended = state.diverged ? " – numbers are no longer finite: try a smaller learning rate" : "";
+    let ended = state.ended ? " – the run has ended" : "";
+    if (state.diverged) ended = " – numbers are no longer finite: try a smaller learning rate";
     this.clock.textContent = `epoch ${Math.floor(state.epochs)}, step ${state.steps}${ended}`;
     this.button.textContent = state.running ? "Pause" : "Train";
     this.questions?.look();

@@ -31,6 +31,7 @@ class Remote {
   hear(told) {
     const { state } = told;
     if (state) {
+      if (state.ended) this.tries = MOST_TRIES;
       for (const name of ["values", "statistics"]) if (state[name]) state[name] = this.doubles(state[name]);
       for (const measures of Object.values(state.measures)) measures.loss ??= NaN;
     }
