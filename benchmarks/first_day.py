@@ -165,23 +165,26 @@ class Day:
     def table(self) -> tuple[str, bool]:
         """The results for people, and whether all that was done is right."""
         found = self.all()
-        lines = ["", "Right?"]
+        lines = ["", "Is what the GPU computes right? Each network was trained on it and on the CPU."]
         right = True
         for name, facts in found.items():
             if name.startswith("right: "):
                 good = facts.get("right", False)
                 right &= good
                 lines.append(f"  {name.removeprefix('right: '):<34}{'yes' if good else 'NO':<5}{verdict(facts)}")
-        lines += ["", f"{'Measured, and predicted':<36}{'measured':>14}{'predicted':>14}{'ratio':>8}"]
+        lines += ["", f"{'How long it takes':<36}{'measured':>14}{'predicted':>14}{'of predicted':>14}"]
         for facts in found.values():
             for what, measured, predicted in facts.get("predictions", []):
-                ratio = f"{measured / predicted:>8.2f}" if predicted else ""
-                lines.append(f"  {what:<34}{measured:>14.4g}{predicted or 0.0:>14.4g}{ratio}")
-        lines += ["", "Beside PyTorch"] if any("pieces" in facts for facts in found.values()) else []
+                beside = f"{predicted:>14.4g}{measured / predicted:>13.2f}x" if predicted else f"{'-':>14}{'-':>14}"
+                lines.append(f"  {what:<34}{measured:>14.4g}{beside}")
+        if any("pieces" in facts for facts in found.values()):
+            lines += ["", "Beside PyTorch, and what was aimed at"]
         for facts in found.values():
             for piece in facts.get("pieces", {}).values():
                 for row in piece["rows"]:
-                    lines.append(f"  {row['work']}: {row['value']}{row['unit']}, target {row['target']}{row['unit']}")
+                    reached = "not measured" if row["value"] is None else f"{row['value']}{row['unit']}"
+                    aim = "no target" if row["target"] is None else f"target {row['target']}{row['unit']}"
+                    lines.append(f"  {row['work']}: {reached}, {aim}")
         undone = [name for name in found if not self.done(name)]
         if undone:
             lines += ["", "Not done", *(f"  {name}: {found[name].get('failed', 'not begun')}" for name in undone)]

@@ -102,6 +102,8 @@ def test_text_fits_on_a_terminal(report, capsys):
         "not part of any time below",
         "overtakes the CPU at 64",
         "is faster even in the largest",
+        "all of it",
+        "trust what was measured",
     ):
         assert words in told
 

@@ -63,7 +63,7 @@ def test_the_table(first_day, tmp_path):
     text, right = day.table()
     assert right
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "barrier, us 3 1.5 2.00" in lines
+    assert "barrier, us 3 1.5 2.00x" in lines
     assert any("losses differ by 1.0e-07" in line for line in lines)
     assert "mnist epoch: 16.0x, target 15.0x" in lines
     first_day.write(tmp_path, check, {"failed": "not done after 3 s"})

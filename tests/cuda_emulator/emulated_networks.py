@@ -119,7 +119,7 @@ IMAGE = (7, 6, 2)
 VALUE, NORM = {"clip_value": 0.1}, {"clip_norm": 0.5}
 CASES = {
     "one block: sigmoid": Case(9, SIGMOID, "binary_cross_entropy", "adam", SINGLE),
-    "one block: vectors": Case(12, [*vectors("swish", "gelu"), Dense(3)], "hinge", "nadam", SINGLE, VALUE),
+    "one block: vectors": Case(12, [*vectors("leaky_relu", "gelu"), Dense(3)], "hinge", "nadam", SINGLE, VALUE),
     "one block: learned": Case(12, [*LEARNED, Dense(3)], "hinge", "adafactor", SINGLE, NORM),
     "one block: step": Case(5, [Dense(1, "step", bias=False)], "perceptron", "sgd", SINGLE),
     "resident": Case(33, STACK, CCE, "adamw", RESIDENT, VALUE),

@@ -28,4 +28,4 @@ def test_a_day_at_its_smallest(tmp_path):
     assert found["environment"]["gpu"]["name"] == "emulated device"
     measured = [line[0] for facts in found.values() for line in facts.get("predictions", [])]
     assert measured == ["barrier of the grid, us", "launch in a graph, us", "step of 2 xor networks, us"]
-    assert "Measured, and predicted" in (out / "first_day.txt").read_text()
+    assert "How long it takes" in (out / "first_day.txt").read_text()
