@@ -14,6 +14,8 @@ from neurosim.cli.options import BACKENDS, DATA_DIR, JSON, SET, FilePath, offere
 from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import Value, Whole
 from neurosim.printable import command as typed
+from neurosim.printable import quoted
+from neurosim.process.interruption import kept
 
 if TYPE_CHECKING:
     from neurosim.sweeps.ranking import Place
@@ -111,16 +113,17 @@ def command(
         path, parse_overrides(settings), sources.plugins, sources.plugin_folders, sources.data_dir, backend, is_run
     )
     folder = out or RUNS / f"{recipe.scenario().scenario.name}-sweep"
-    swept = sweep(
-        recipe,
-        tried,
-        folder,
-        seeds=None if seeds is None else range(seeds),
-        shard=shard,
-        jobs=jobs,
-        by=by,
-        tell=None if as_json else Lines(),
-    )
+    with kept(lambda: f"what has been trained is in {quoted(folder)}; the same command trains what is missing"):
+        swept = sweep(
+            recipe,
+            tried,
+            folder,
+            seeds=None if seeds is None else range(seeds),
+            shard=shard,
+            jobs=jobs,
+            by=by,
+            tell=None if as_json else Lines(),
+        )
     best = swept.table.places[0] if swept.table.places else None
     missed = best is not None and _has_missed(best)
     if as_json:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from neurosim.backends.cpu.team import available_threads
@@ -211,6 +211,7 @@ def _train(
             yield worker.train(task)
         return
     waiting = deque((task, 0) for task in tasks)
+    others = set(active_children())
     while waiting:
         pool = _pool(maker.recipe, out, min(jobs, len(waiting)))
         under_way: dict[Future[list[Ended]], tuple[list[Trial], int]] = {}
@@ -234,6 +235,11 @@ def _train(
                     waiting.extend(([trial], 0) for trial in task)
                 else:
                     yield [Ended(task[0], "its process was killed each time; memory may be short")]
+        except BaseException:
+            # What they are training is lost, and nothing else: nobody waits for it.
+            for child in set(active_children()) - others:
+                child.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

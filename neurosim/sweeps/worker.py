@@ -114,6 +114,8 @@ class Worker:
                     sums["train"][epoch] = together.train(1)[0]
                     for split in rows.keys() - {"train"}:
                         sums[split][epoch] = together.evaluate(rows[split])
+        # The same for all: those whose settings follow their losses are not trained together.
+        settings = [first.settings_of_epoch(epoch) for epoch in range(first.training.epochs)]
         parameters = together.parameters
         seconds = (time.perf_counter() - start) / len(trials)
         finite = np.isfinite(parameters).all(axis=1) & np.isfinite(sums["train"]).all(axis=(0, 2))
@@ -127,7 +129,7 @@ class Worker:
                     for split, each in sums.items()
                     for loss, correct in [each[epoch, number]]
                 }
-                history.append(_record(simulator, epoch, totals, seconds / first.training.epochs))
+                history.append(_record(epoch, totals, settings[epoch], seconds / first.training.epochs))
             simulator.adopt(simulator.network.named(parameters[number]), history)
             self._keep_result(simulator, result_of(simulator, None, seconds), trial)
         return [trials[number] for number in np.flatnonzero(~finite).tolist()]
@@ -152,7 +154,7 @@ class Worker:
                 folder.close()
 
 
-def _record(simulator: Simulator, epoch: int, totals: dict[str, Totals], seconds: float) -> Record:
+def _record(epoch: int, totals: dict[str, Totals], settings: Record, seconds: float) -> Record:
     """The record of an epoch, as `Simulator.train_epoch` makes it."""
     record: Record = {"epoch": epoch + 1}
     for split in ("train", "validation", "test"):
@@ -160,7 +162,7 @@ def _record(simulator: Simulator, epoch: int, totals: dict[str, Totals], seconds
             there = totals.get(split)
             record[f"{split}_loss"] = None if there is None else there.mean_loss
             record[f"{split}_accuracy"] = None if there is None else there.accuracy_share
-    return {**record, **simulator.settings_of_epoch(epoch), "seconds": seconds}
+    return {**record, **settings, "seconds": seconds}
 
 
 @contextlib.contextmanager
