@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import ScenarioError, UsageError
+from neurosim.network.layers import Activated, Layer
 from neurosim.network.network import Network
 from neurosim.play.course import Lesson
 from neurosim.play.curves import Curves
@@ -261,9 +262,14 @@ class School:
 
 def layers_of(network: Network) -> list[dict[str, Any]]:
     """What a network is made of, in words, with the number of its parameters."""
+
+    def words(layer: Layer) -> str:
+        activation = layer.activation.name if isinstance(layer, Activated) else "identity"
+        return layer.words + ("" if activation == "identity" else f", {activation.replace('_', ' ')}")
+
     return [
         {
-            "words": layer.words,
+            "words": words(layer),
             "shape": " x ".join(map(str, layer.output_shape)),
             "parameters": sum(part.size for part in layer.parameters),
         }

@@ -6,6 +6,7 @@ class Distant extends App {
     super.layout();
     this.diagram.root.closest("section").querySelector(".head .sizes").remove();
     document.querySelector("section.unit").remove();
+    document.querySelector(".lab").classList.add("distant");
     this.diagram = new Layers(this.diagram.root, this);
     const { title, canvas, note, key, table } = this.output;
     for (const node of [canvas, note, key]) node.remove();
