@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,28 @@ def test_what_it_downloads_is_run_to_the_same_loss(name, opened, tmp_path):
     shown = page.page.locator(".measures dd").first.text_content().split(",")[0]
     loss = result.simulator.evaluate("train")["loss"]
     assert float(shown) == pytest.approx(loss, rel=5e-3)
+
+
+def test_settings_that_are_changed_less_often_are_those_of_the_scenario(opened, tmp_path):
+    found = opened(page_of(tmp_path, "moons", training__epochs=1))
+    page = found.page
+    page.get_by_text("More settings").click()
+    for label, value in {"Dropout": "0.2", "Normalization": "batch norm", "Initial weights": "he normal"}.items():
+        page.get_by_label(label).select_option(label=value)
+    page.get_by_label("Function of layer 2").select_option(label="tanh")
+    page.get_by_label("beta1").fill("0.8")
+    page.keyboard.press("Enter")
+    button(found, "Epoch").click()
+    clock(found, "epoch 1,")
+    with page.expect_download() as download:
+        button(found, "Download scenario.toml").click()
+    download.value.save_as(tmp_path / "scenario.toml")
+    scenario = load_scenario(tmp_path / "scenario.toml")
+    kinds = [table["kind"] for table in tomllib.loads(scenario.to_toml())["network"]["layers"]]
+    assert kinds == ["dense", "batch_norm", "dropout", "dense", "batch_norm", "dropout", "dense"]
+    result = neurosim.run(scenario, backend="reference", out=tmp_path / "run")
+    shown = page.locator(".measures dd").first.text_content().split(",")[0]
+    assert float(shown) == pytest.approx(result.simulator.evaluate("train")["loss"], rel=5e-3)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ class App {
   begin() {
     const { settings, catalog } = this;
     const { now } = settings;
+    this.values = null;
     const table = this.made.makeTable(now.data, catalog, this.own);
     const loss = catalog.losses[this.lossName()];
     const inputs = table ? table.width : this.data.inputs;
@@ -114,7 +115,6 @@ class App {
     this.maps = new Maps(this.network, this.box, this.scales.inputs);
     this.threshold = loss.threshold;
     this.range = this.classes.length ? (loss.threshold === 0.5 ? [0.5, 0.5] : [0, 1]) : null;
-    this.values = null;
     const splits = found.splits;
     this.worker.postMessage({ do: "build", scenario: now, splits, inputs, catalog });
     const { layers } = this.network;

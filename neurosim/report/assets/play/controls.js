@@ -7,7 +7,9 @@ const PACES = [["as fast as it can", 0], ["1 step a second", 1], ["5 steps a sec
 
 class Controls {
   constructor(root, app) {
-    Object.assign(this, { root, app });
+    Object.assign(this, { root, app, more: new More(this, app) });
+    this.beneath = element("div", null);
+    root.after(this.beneath);
   }
 
   choice(parent, label, options, value, changed) {
@@ -70,6 +72,7 @@ class Controls {
       );
     }
     if (app.shows("speed")) this.choice(root, "Speed", PACES, app.pace, (value) => app.setPace(value));
+    this.more.build(this.beneath);
   }
 
   data(parent) {
