@@ -15,6 +15,7 @@ import numpy as np
 from neurosim.errors import DataError, UsageError
 from neurosim.printable import quoted
 from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
+from neurosim.runs.model import MODEL
 from neurosim.runs.run_files import read_failure, read_summary
 from neurosim.training.measures import JUDGED_BY
 
@@ -148,7 +149,7 @@ def entries_in(folders: Iterable[Path]) -> list[Entry]:
         if not own:
             raise DataError(
                 f"{folder} has no run that has ended",
-                "neurosim rank takes folders of runs, and folders that hold such folders, as a sweep leaves them.",
+                "neurosim rank takes folders of single networks, and folders that hold such, as a sweep leaves them.",
             )
         found |= {path.resolve(): read_entry(path) for path in own}
     return list(found.values())
@@ -167,7 +168,9 @@ def _runs_in(folder: Path) -> Iterator[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / SCENARIO).is_file() and ((folder / SUMMARY).is_file() or (folder / FAILURE).is_file())
+    """Whether there is one network that was trained, or diverged; a study and a run of many seeds have no model."""
+    trained = (folder / SUMMARY).is_file() and (folder / MODEL).is_file()
+    return (folder / SCENARIO).is_file() and (trained or (folder / FAILURE).is_file())
 
 
 def read_entry(folder: Path) -> Entry:

@@ -54,5 +54,8 @@ def test_what_is_wrong_is_said(neurosim, words, said):
 def test_what_cannot_be_ranked(neurosim, tmp_path):
     assert "which runs?" in neurosim("rank").err
     (tmp_path / "empty").mkdir()
+    # A run of many seeds has no network of its own.
+    settings = ("--set", "training.epochs=2", "--no-report", "--quiet")
+    assert neurosim("run", "xor", "--seeds", 2, *settings, "--out", "empty/many").code == 0
     done = neurosim("rank", "empty")
     assert (done.code, "has no run that has ended" in done.err) == (3, True)
