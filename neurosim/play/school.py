@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.errors import ScenarioError, UsageError
+from neurosim.errors import NeurosimError, ScenarioError, UsageError
 from neurosim.network.layers import Activated, Layer
 from neurosim.network.network import Network
 from neurosim.play.course import Lesson
@@ -180,8 +180,12 @@ class School:
 
     def advance(self) -> None:
         """Train each network a little."""
-        for desk in self._desks.values():
-            desk.advance()
+        for visitor, desk in self._desks.items():
+            try:
+                desk.advance()
+            except NeurosimError as error:
+                desk.running = False
+                visitor.tell({"failed": error.message})
 
     def leave(self, visitor: Visitor) -> None:
         """Forget a page and its network."""

@@ -192,3 +192,13 @@ def test_a_page_sets_no_observers(tmp_path):
     page.build(training={"epochs": 3, "batch_size": 10, "observers": [{"name": "csv", "file": str(tmp_path / "x")}]})
     page.ask("epoch")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_fails_on_the_way_ends_that_training_only():
+    page = Page()
+    page.build(optimizer={"name": "sgd", "lr": 0.1, "schedule": "cosine"})
+    page.ask("set", name="lr", value=1e300)
+    page.ask("run", steps=0)
+    page.host.advance()
+    assert "lr" in page.told[-1]["failed"]
+    assert page.host.rest() > 0
