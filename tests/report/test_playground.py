@@ -13,6 +13,7 @@ from neurosim.cli.application import execute
 from neurosim.errors import UsageError
 from neurosim.problem.assembly import assemble
 from neurosim.report.answers import collect
+from neurosim.report.engine import asset
 from neurosim.report.playground import playground
 from neurosim.scenario import load_scenario
 
@@ -191,12 +192,12 @@ def test_points_are_drawn_and_lead_to_a_table(moons, tmp_path):
 
 def test_a_table_of_ones_own(moons):
     text = "height;width;kind\n1;2;oak\n2;1;elm\n1.5;2;oak\n3;1;elm\n1;2.5;ash\n2;2;ash\n2;5;oak\n2;4;elm\n2;4.5;ash\n"
-    chooser = moons.page.get_by_label("Your table (.csv)")
+    chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")
     chooser.set_input_files({"name": "trees.csv", "mimeType": "text/csv", "buffer": text.encode()})
     moons.page.get_by_text("class elm").wait_for()
     button(moons, "Epoch").click()
     clock(moons, "epoch 1,")
-    chooser = moons.page.get_by_label("Your table (.csv)")
+    chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")
     chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\nx,3\n2,2\n"})
     moons.page.get_by_role("alert").filter(has_text='line 3, column a: "x" is no number').wait_for()
 
@@ -232,3 +233,33 @@ def test_a_lesson_asks_before_it_trains_and_keeps_the_answers(opened, tmp_path):
 def test_the_command_says_where_the_engine_is_needed(words, said, capsys):
     assert execute(["play", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_scenario_is_opened(moons):
+    scenarios = Path(__file__).parents[2] / "scenarios"
+    chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")
+    chooser.set_input_files(scenarios / "spirals.toml")
+    moons.page.get_by_role("alert").filter(has_text="spirals.toml is open; the page leaves out").wait_for()
+    assert moons.page.get_by_label("Data set").evaluate("node => node.selectedOptions[0].text") == "spirals"
+    assert moons.page.get_by_text("32 units").count() == 2
+    button(moons, "Epoch").click()
+    clock(moons, "epoch 1,")
+    wrong = {
+        "iris": ((scenarios / "iris.toml").read_text(), r"its data \(iris\) are not on this page"),
+        "empty": ('[data]\nsource = "moons"', r"it has no section \[network\]"),
+        "broken": ("[data]\nsource = moons", "line 2: this value cannot be read"),
+    }
+    for name, (text, said) in wrong.items():
+        chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")
+        chooser.set_input_files({"name": f"{name}.toml", "mimeType": "text/plain", "buffer": text.encode()})
+        moons.page.get_by_role("alert").filter(has_text=re.compile(said)).wait_for()
+
+
+def test_every_scenario_is_read_as_python_reads_it(browser):
+    page = browser.new_page()
+    files = sorted((Path(__file__).parents[2] / "scenarios").rglob("*.toml"))
+    texts = [file.read_text() for file in files]
+    found = page.evaluate(f"texts => {{ {asset('play/opening.js')}; return texts.map(readToml); }}", texts)
+    page.close()
+    assert len(files) > 30
+    assert found == [tomllib.loads(text) for text in texts]

@@ -347,10 +347,15 @@ class App {
     return this.catalog.optimizers[name].params.lr;
   }
 
-  // A table of one's own in a CSV file, whose last column is the target.
+  // A scenario, or a table of one's own in a CSV file, whose last column is the target.
   async take(file) {
     try {
       if (file.size > 2e6) throw new Error(`it has ${Math.round(file.size / 1e6)} MB; the page takes 2`);
+      if (file.name.endsWith(".toml")) {
+        const left = openScenario(this, await file.text());
+        this.say(left.length ? `${file.name} is open; the page leaves out what it says of ${left.join(", ")}.` : "");
+        return;
+      }
       const table = this.made.readCsv(await file.text());
       this.useOwn(table, file.name.replace(/[^\w.-]/g, "_"));
     } catch (error) {

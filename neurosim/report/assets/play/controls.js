@@ -117,8 +117,8 @@ class Controls {
       const pens = [["off", null], ["class 0", 0], ["class 1", 1]];
       this.choice(parent, "Draw points", pens, app.drawing, (label) => app.choosePen(label));
     }
-    const field = element("label", parent, { class: "field" }, "Your table (.csv)");
-    const file = element("input", field, { type: "file", accept: ".csv,text/csv" });
+    const field = element("label", parent, { class: "field" }, "Your table (.csv) or scenario (.toml)");
+    const file = element("input", field, { type: "file", accept: ".csv,text/csv,.toml" });
     file.addEventListener("change", () => file.files.length && app.take(file.files[0]));
     this.looks(parent);
   }
