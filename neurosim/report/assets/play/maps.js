@@ -69,7 +69,9 @@ class Maps {
   drawPicture(canvas, layer, unit) {
     const { x, drawn, image, outputs } = this.glanced;
     const { weight, units } = this.network.layers[Math.max(layer, 0)];
-    if (layer > 0 || (layer === 0 && !weight)) {
+    // The first with weights; before it may be dropout.
+    const first = this.network.layers.findIndex((own) => own.weight);
+    if (layer >= 0 && layer !== first) {
       if (drawn) level(canvas, outputs[layer][unit], Math.max(...outputs[layer].map(Math.abs)));
       return drawn;
     }
