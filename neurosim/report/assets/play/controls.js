@@ -3,7 +3,7 @@
 const RATES = [0.00001, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 const PENALTIES = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const BATCHES = [1, 2, 4, 8, 10, 16, 20, 30, 32, 64, 128];
-const PACES = [["as fast as it can", 0], ["1 step a second", 1], ["5 steps a second", 5], ["30 steps a second", 30]];
+const PACES = [["full speed", 0], ["1 step a second", 1], ["5 steps a second", 5], ["30 steps a second", 30]];
 
 class Controls {
   constructor(root, app) {
