@@ -152,7 +152,7 @@ ENTRIES = {
 # Instructions for each multiply-add in the slowest of the three products of dense layers: before sm_100, whose kernels
 # are given to another version of LLVM, and from there on.
 MOST_INSTRUCTIONS = {
-    # From sm_100 on, 3.8 by the toolkit of CUDA 12.9, and at most 3.7 by that of CUDA 13.
+    # From sm_100 on, 3.8: for sm_120 by the toolkit of CUDA 12.9, for sm_100 by that of CUDA 13.0.
     "separate.run": (4.2, 3.9),
     "persistent.train_epoch": (11.0, 9.0),
     # With one sum a thread; with the three of ten outputs it is half of that.
