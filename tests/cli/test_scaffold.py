@@ -70,7 +70,7 @@ def test_every_kind_is_generated_here():
     assert list(NAMES) == list(KINDS) == list(plugins_new.KINDS)
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_packages_pass_their_own_tests(packages):
     folders = sorted(packages.iterdir())
     assert len(folders) == len(KINDS)

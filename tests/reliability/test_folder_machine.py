@@ -48,7 +48,7 @@ def ground(tmp_path_factory):
         yield forks, home
 
 
-@sizes(short=30, full=10_000, ci=True)
+@sizes(short=15, full=10_000, ci=True)
 def test_every_number_shown_belongs_to_what_lies_beside_it(count, ground):
     forks, home = ground
     counted = dict.fromkeys(("steps", "kills", "interrupts", "refusals", "hints"), 0)

@@ -83,7 +83,7 @@ def test_what_is_not_changed_is_trained_with(folder, forks, name, backend):
 
 
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=st.sampled_from(sorted(PLUGINS)), seed=st.integers(0, 2**32))
 def test_mutants_are_trained_with_or_refused(folder, forks, backend, name, seed):
     check(folder, forks, PLUGINS[name], mutant(PLUGINS[name], random.Random(seed)), backend)

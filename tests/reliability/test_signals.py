@@ -147,7 +147,7 @@ def interrupt(whole, folder, number, calls, *, after=None, again=False):
     return err.splitlines()[-1]
 
 
-@sizes(short=4, full=200, ci=True)
+@sizes(short=2, full=200, ci=True)
 def test_signals_at_any_call(count, whole, tmp_path):
     """In every phase first, and in the short form in those where most can go wrong; then anywhere."""
     dice = random.Random(count)

@@ -42,7 +42,7 @@ def compiled_in_a_run(name, folder, out):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.ci if name in ("xor", "digits-cnn") else pytest.mark.slow) for name in USED],
+    [pytest.param(name, marks=pytest.mark.ci if name == "xor" else pytest.mark.slow) for name in USED],
 )
 def test_a_run_compiles_only_what_it_uses_and_only_once(name, tmp_path):
     assert compiled_in_a_run(name, tmp_path, "first") > 0
