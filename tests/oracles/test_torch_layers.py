@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import support
+from oracles import layer_cases
 from oracles import make_torch_layer_values as torch_values
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -20,7 +21,7 @@ def stored():
 @functools.cache
 def expected(name):
     if HAS_TORCH:
-        return torch_values.compute(torch_values.CASES[name])
+        return torch_values.compute(layer_cases.CASES[name])
     if name not in stored():
         pytest.skip("PyTorch is an optional peer: pip install neurosim-edu[peers]")
     return stored()[name]
@@ -30,7 +31,7 @@ def start(case, backend):
     """The backend of a case with the initial values of PyTorch's side."""
     net = case.network
     bench = backend.make(net, case.training)
-    values = torch_values.start_values(net)
+    values = layer_cases.start_values(net)
     entries = (net.parameters, bench.parameters), (net.statistics, bench.statistics)
     for parameters, flat in entries:
         for entry in parameters:
@@ -46,21 +47,21 @@ def check_named(found, wanted, tolerance):
     assert max(errors.values(), default=0.0) < tolerance, errors
 
 
-@pytest.mark.parametrize("name", torch_values.CASES)
+@pytest.mark.parametrize("name", layer_cases.CASES)
 def test_outputs(backend, name):
     """In evaluation: running statistics."""
-    case, wanted = torch_values.CASES[name], expected(name)
+    case, wanted = layer_cases.CASES[name], expected(name)
     _, bench = start(case, backend)
-    found = bench.forward(torch_values.rows(case).features)
+    found = bench.forward(layer_cases.rows(case).features)
     assert support.error(found.ravel(), wanted["outputs"]) < backend.values
 
 
-@pytest.mark.parametrize("name", torch_values.CASES)
+@pytest.mark.parametrize("name", layer_cases.CASES)
 def test_gradients(backend, name):
     """In training: batch statistics, and the penalties."""
-    case, wanted = torch_values.CASES[name], expected(name)
+    case, wanted = layer_cases.CASES[name], expected(name)
     net, bench = start(case, backend)
-    objective, gradient = bench.gradients(torch_values.rows(case))
+    objective, gradient = bench.gradients(layer_cases.rows(case))
     assert objective == pytest.approx(wanted["objective"][0], rel=backend.values)
     check_named(net.named(gradient), wanted["gradient"], backend.values)
 
@@ -68,17 +69,17 @@ def test_gradients(backend, name):
 def check_trained(backend, net, bench, case, wanted):
     check_named(net.named(bench.parameters), wanted["parameters"], backend.values)
     check_named(net.named_statistics(bench.statistics), wanted["statistics"], backend.values)
-    found = bench.forward(torch_values.rows(case).features)
+    found = bench.forward(layer_cases.rows(case).features)
     assert support.error(found.ravel(), wanted["trained outputs"]) < backend.values
 
 
-@pytest.mark.parametrize("name", torch_values.CASES)
+@pytest.mark.parametrize("name", layer_cases.CASES)
 def test_epochs(backend, name):
     """Parameters, running statistics, outputs and the recorded losses after epochs with an incomplete batch."""
-    case, wanted = torch_values.CASES[name], expected(name)
+    case, wanted = layer_cases.CASES[name], expected(name)
     net, bench = start(case, backend)
-    given = torch_values.rows(case)
-    losses = [bench.train_epoch(given, epoch).loss for epoch in range(torch_values.EPOCHS)]
+    given = layer_cases.rows(case)
+    losses = [bench.train_epoch(given, epoch).loss for epoch in range(layer_cases.EPOCHS)]
     assert support.error(losses, wanted["losses"]) < backend.values
     check_trained(backend, net, bench, case, wanted)
 
@@ -86,20 +87,20 @@ def test_epochs(backend, name):
 @pytest.mark.parametrize("name", torch_values.STORED)
 def test_steps(backend, name):
     """The same, one step at a time."""
-    case, wanted = torch_values.CASES[name], expected(name)
+    case, wanted = layer_cases.CASES[name], expected(name)
     net, bench = start(case, backend)
-    for _ in range(torch_values.EPOCHS):
-        for span in torch_values.spans(case):
-            bench.train_step(torch_values.rows(case, span))
+    for _ in range(layer_cases.EPOCHS):
+        for span in layer_cases.spans(case):
+            bench.train_step(layer_cases.rows(case, span))
     check_trained(backend, net, bench, case, wanted)
 
 
 @pytest.mark.parametrize("name", ["clip value", "clip norm"])
 def test_bounds_are_reached(name):
     """Else the cases above would show nothing."""
-    case = torch_values.CASES[name]
+    case = layer_cases.CASES[name]
     _, bench = start(case, support.REFERENCE)
-    _, gradient = bench.gradients(torch_values.rows(case, torch_values.spans(case)[-1]))
+    _, gradient = bench.gradients(layer_cases.rows(case, layer_cases.spans(case)[-1]))
     if case.clip_value is not None:
         assert np.mean(np.abs(gradient) > case.clip_value) > 0.1
     else:
@@ -113,7 +114,7 @@ def test_the_stored_file_is_small():
 @pytest.mark.parametrize("name", torch_values.STORED)
 def test_the_stored_values_are_what_pytorch_computes_now(name):
     pytest.importorskip("torch", reason="PyTorch is an optional peer: pip install neurosim-edu[peers]")
-    live, kept = torch_values.compute(torch_values.CASES[name]), stored()[name]
+    live, kept = torch_values.compute(layer_cases.CASES[name]), stored()[name]
     assert live.keys() == kept.keys()
     for part, numbers in live.items():
         pairs = [(numbers, kept[part])]
@@ -125,7 +126,7 @@ def test_the_stored_values_are_what_pytorch_computes_now(name):
 
 
 def test_every_kind_of_layer_is_stored():
-    kinds = {part.kind for name in torch_values.STORED for part in torch_values.CASES[name].network.parts}
+    kinds = {part.kind for name in torch_values.STORED for part in layer_cases.CASES[name].network.parts}
     # Dropout is left to chance by its own means; its masks are held to `randomness`.
     wanted = "dense conv2d max_pool2d avg_pool2d global_avg_pool2d batch_norm layer_norm activation flatten residual "
     wanted += "gated maxout concatenation"
