@@ -48,6 +48,7 @@ class Split:
         Their numbers in the table, or in its own test rows, from 0.
     sha256 : str
         Of the rows as they are in the table, before any scaling: runs whose rows have the same were measured alike.
+        Empty where these are zeros in place of rows that nobody has read.
     weights : float32 array (rows,), or (0,)
         What the loss of each row is multiplied by, 1 on the average; empty where all count the same.
     """
@@ -60,6 +61,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def is_outline(self) -> bool:
+        """Whether only the shape and the number of these rows are known."""
+        return not self.sha256
 
 
 @dataclass(frozen=True)

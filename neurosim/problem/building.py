@@ -93,7 +93,7 @@ def _check_outputs(network: Network, data: Prepared) -> None:
 def _check_sides(scenario: Scenario, data: Prepared) -> None:
     """Raise where values are to be told apart by a loss for 0 and 1, and are beyond these."""
     entry = scenario.network.loss.entry
-    if data.classes or not any(entry.is_builtin(name) for name in _OF_TWO_SIDES):
+    if data.classes or data.train.is_outline or not any(entry.is_builtin(name) for name in _OF_TWO_SIDES):
         return
     low, high = float(data.train.targets.min()), float(data.train.targets.max())
     if low < 0.0 or high > 1.0:
@@ -128,6 +128,8 @@ def class_weights(scenario: Scenario, data: Prepared) -> list[float]:
 def _balanced(data: Prepared) -> list[float]:
     """Weights with which all classes count the same in the loss of the training rows, and its mean weight is 1."""
     train = data.train
+    if train.is_outline:
+        return [1.0] * len(data.classes)
     counts = np.bincount(train.targets, train.weights if train.weights.size else None, len(data.classes))
     there = counts > 0
     return np.where(there, counts.sum() / (there.sum() * np.where(there, counts, 1.0)), 1.0).tolist()  # type: ignore[no-any-return]

@@ -101,6 +101,7 @@ def test_what_has_no_rows_is_not_trained(neurosim):
     [
         ("shape=[1, 2, 3, 4]", "shape = [1, 2, 3, 4]: expected the shape of one row"),
         ("shape=[0]", "shape = [0]: expected the shape of one row"),
+        ("shape=[100000, 100000, 1]", "whose product is at most 1,000,000,000"),
         ("rows=0", "rows = 0: expected a whole number from 1 to 1,000,000,000"),
         ("classes=1", "classes = 1: classification needs two classes or more"),
         ("classes=10", "but the data set has 10 classes"),
@@ -111,6 +112,15 @@ def test_a_placeholder_says_what_is_wrong_with_it(neurosim, setting, words):
     done = neurosim("info", "vgg16", "--set", f"data.{setting}")
     assert done.code in (2, 3)
     assert words in done.err
+
+
+def test_however_many_rows_are_outlined_nothing_goes_through_them(neurosim):
+    many = ("info", "vgg16", "--json", "--set", "data.rows=1000000000", "--set", "data.shape=[64, 64, 3]")
+    loss = ("--set", "network.loss=binary_cross_entropy", "--set", "network.layers.12.activation=sigmoid")
+    told = neurosim(*many, "--set", "network.class_weights=balanced")
+    assert (told.code, told.err) == (0, "")
+    told = neurosim(*many, "--set", "data.classes=0", "--set", "data.values=1000", *loss)
+    assert (told.code, told.err) == (0, "")
 
 
 def test_a_plugin_can_outline_its_rows(neurosim, tmp_path):
