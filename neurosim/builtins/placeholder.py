@@ -1,5 +1,7 @@
 """A data set in place of one that is not at hand: its network can be looked at, not trained."""
 
+import math
+
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Outline, hookimpl
 
@@ -18,9 +20,14 @@ def load(request, shape, rows, classes, values, what):
 
 def outline(shape, rows, classes, values, what):
     sizes = list(shape) if isinstance(shape, list | tuple) else []
-    if not 1 <= len(sizes) <= 3 or not all(is_whole(size, 1, MOST_NUMBERS) for size in sizes):
+    if (
+        not 1 <= len(sizes) <= 3
+        or not all(is_whole(size, 1, MOST_NUMBERS) for size in sizes)
+        or math.prod(sizes) > MOST_NUMBERS
+    ):
         raise UsageError(
-            f"shape = {shape!r}: expected the shape of one row, up to three whole numbers from 1 on",
+            f"shape = {shape!r}: expected the shape of one row, up to three whole numbers from 1 on whose product is "
+            f"at most {MOST_NUMBERS:,}",
             "Such as  shape = [224, 224, 3]  for color images, height x width x channels;  shape = [30]  for a table.",
         )
     for name, number, least, most in (
