@@ -7,7 +7,6 @@ read as a stream with an end, nothing of it is written anywhere, and members oth
 from __future__ import annotations
 
 import gzip
-import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
@@ -40,6 +39,9 @@ def read_archive(path: Path) -> dict[str, NDArray[np.uint8]]:
     DataError
         When the archive is damaged, has more than it can have, or lacks a file.
     """
+    # No other data set needs it, and every run imports this module.
+    import tarfile
+
     found: dict[str, NDArray[np.uint8]] = {}
     with open_ordinary(path) as file:
         try:
