@@ -10,17 +10,14 @@ multiplication by its reciprocal.
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from neurosim.formulas import form
 from neurosim.formulas.assignment import check_values
 from neurosim.formulas.cost import check_cost
 from neurosim.formulas.float32 import Translator, own_name
-from neurosim.formulas.form import Formula
 from neurosim.formulas.kinds import ArgumentKind, check_kinds
+from neurosim.formulas.lifting import assigned_names, lifted
 from neurosim.formulas.python import PythonPrinter, called
 from neurosim.formulas.reader import read
 from neurosim.plugin import Optimizer
@@ -85,81 +82,22 @@ def split_part(optimizer: Optimizer, part: UpdatePart, translator: Translator | 
     check_values(formula)
     flags = [name for name in part.helpers if name == IS_BIAS]
     varying = len(part.numbers) + len(part.helpers)
-    per_parameter = [name for name in formula.params[:varying] if name not in flags]
-    lifter = _Lifter(formula, [*formula.params[varying:], *flags])
-    body = tuple(kept for statement in formula.body if (kept := lifter.statement(statement)) is not None)
-    rest = replace(formula, params=(*per_parameter, *lifter.names), body=body)
+    invariant = [*formula.params[varying:], *flags]
+    reassigned = sorted({*assigned_names(formula)} & {*invariant})
+    if reassigned:
+        what = f"{reassigned[0]} is assigned to"
+        raise formula.refuse(formula.line, what, "give the changed value a name of its own")
+    split = lifted(formula, invariant, reciprocals=True)
     translator = Translator() if translator is None else translator
-    name = translator.write(rest, ())
+    name = translator.write(split.rest, ())
     check_cost(formula)
-    lines = [*lifter.statements, *(f"out[{k}] = F({text})" for k, text in enumerate(lifter.expressions))]
+    printer = _StepPrinter(formula)
+    lines = [f"{own_name(made)} = {ast.unparse(printer.write(value))}" for made, value in split.statements]
+    constants = [ast.unparse(printer.write(value)) for value in split.constants.values()]
+    lines += [f"out[{k}] = F({text})" for k, text in enumerate(constants)]
     reductions = tuple(name for name in part.helpers if name not in flags)
-    step, count = own_name(formula.params[varying]), len(lifter.names)
+    step, count = own_name(formula.params[varying]), len(constants)
     return SplitUpdate(lines, step, translator, name, count, reductions, (*optimizer.params, *flags))
-
-
-class _Lifter:
-    """Takes step-invariant statements and expressions out of an update."""
-
-    def __init__(self, formula: Formula, invariant: Iterable[str]) -> None:
-        self.statements: list[str] = []
-        self.expressions: list[str] = []
-        self.names: list[str] = []
-        self.invariant = set(invariant)
-        self._printer = _StepPrinter(formula)
-        assigned = Counter(_stored(formula.body))
-        self.once = {name for name, count in assigned.items() if count == 1 and name not in formula.params}
-        reassigned = sorted(set(assigned) & self.invariant)
-        if reassigned:
-            what = f"{reassigned[0]} is assigned to"
-            raise formula.refuse(formula.line, what, "give the changed value a name of its own")
-
-    def statement(self, node: form.Statement) -> form.Statement | None:
-        """A statement of the body without what is invariant; None where all of it is."""
-        match node:
-            case form.Assign(targets=[form.Name(id=name)], value=value) if name in self.once and self._lifts(value):
-                self.statements.append(f"{own_name(name)} = {self._text(value)}")
-                self.invariant.add(name)
-                return None
-        lifted: form.Statement = self.lift(node)
-        return lifted
-
-    def lift(self, node: form.Node) -> Any:
-        """A node with constants in place of what is invariant."""
-        match node:
-            case form.Assign():
-                return replace(node, value=self.lift(node.value))
-            case form.Expression() if self._lifts(node) and self._has_name(node):
-                return self._constant(node)
-            case form.Binary(operator="/", left=left, right=right) if self._lifts(right) and self._has_name(right):
-                reciprocal = form.Binary("/", form.Const(1.0), right)
-                return replace(node, operator="*", left=self.lift(left), right=self._constant(reciprocal))
-        return form.rebuilt(node, self.lift)
-
-    def _constant(self, node: form.Expression) -> form.Name:
-        text = self._text(node)
-        if text not in self.expressions:
-            self.expressions.append(text)
-            self.names.append(f"constant{len(self.names)}")
-        return form.Name(self.names[self.expressions.index(text)], line=node.line)
-
-    def _text(self, node: form.Expression) -> str:
-        return ast.unparse(self._printer.write(node))
-
-    def _has_name(self, node: form.Expression) -> bool:
-        return any(isinstance(part, form.Name) and part.id in self.invariant for part in form.walk([node]))
-
-    def _lifts(self, node: form.Expression) -> bool:
-        """Whether the expression is made of step-invariant names, numbers and math only."""
-        for part in form.walk([node]):
-            match part:
-                case form.Name(id=name) if name not in self.invariant:
-                    return False
-                case form.Named(written=written) | form.Call(written=written) if "." not in written:
-                    return False
-                case form.Index() | form.Helper():
-                    return False
-        return True
 
 
 class _StepPrinter(PythonPrinter):
@@ -181,13 +119,3 @@ class _StepPrinter(PythonPrinter):
 
     def write_call(self, node: form.Call) -> ast.expr:
         return called(f"exact_math.{node.name}", *self.write_all(node.arguments))
-
-
-def _stored(statements: Iterable[form.Statement]) -> Iterable[str]:
-    """Each name that is assigned to, as often as it is."""
-    for part in form.walk(statements):
-        match part:
-            case form.Assign(targets=targets):
-                yield from (target.id for target in form.walk(targets) if isinstance(target, form.Name))
-            case form.Augment(target=form.Name(id=name)) | form.For(name=name):
-                yield name

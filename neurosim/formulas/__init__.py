@@ -11,6 +11,7 @@ In reading order:
 * `printer`: what printers have in common, and the printers: `python`, plain and the ground of `float32` (the source
   text that compilers get), `javascript`, and `arrays`, for whole arrays (`straight`: the form that it prints,
   `folding`: what is left out there, `entrywise`: sums over a row as what one entry adds);
+* `lifting`: what of a formula is worked out once for many calls;
 * `derivatives`: a formula's derivative as another formula (`tangents`, `terms`, `activity`, and the table in `rules`).
 
 Nothing here knows a compiler, a backend or a page. A printer for another target is a subclass of `printer.Printer`.

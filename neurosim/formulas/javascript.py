@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from neurosim.formulas import form
 from neurosim.formulas.assignment import stored_rows
 from neurosim.formulas.bounds import Bounds
 from neurosim.formulas.guards import MOST_ROUNDS, is_ours
+from neurosim.formulas.lifting import lifted
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.reader import read
 from neurosim.formulas.rows import put_in_order
@@ -61,24 +62,25 @@ class Script:
         """Write a function of an optimizer with the loop over all numbers around it; returns the loop's name.
 
         The loop is called with the columns ``x`` of numbers, those ``y`` of results, the range ``from`` to ``to``, the
-        number of argument `flag`, the step and the params. Expressions of these two alone are worked out before it.
+        number of argument `flag`, the step and the params. What depends on these two alone is worked out before it.
         """
         formula = read(function)
-        lifted, constants = _without_constants(formula, formula.params[columns:])
-        printer = JavaScriptPrinter(lifted, self, results)
+        step, *params = formula.params[columns:]
+        split = lifted(formula, [step, *params])
+        printer = JavaScriptPrinter(split.rest, self, results)
         name = self.add_text(printer.function())
-        given = ", ".join(map(_name, formula.params[columns + 1 :]))
-        step = _name(formula.params[columns])
-        before = "".join(f"const {_name(key)} = {printer.write(value)};\n" for key, value in constants.items())
+        worked_out = [*split.statements, *split.constants.items()]
+        before = "".join(f"const {_name(key)} = {printer.write(value)};\n" for key, value in worked_out)
         numbers = ["flag" if place == flag else f"x{place}[i]" for place in range(columns)]
-        outside = [_name(word) for word in (*formula.params[columns:], *constants)]
+        given = ", ".join([*numbers, *map(_name, split.rest.params[columns:]), "o"])
         stored = " ".join(f"y{place}[i] = o[{place}];" for place in range(results))
         return self.add_text(
-            f"function (x, y, from, to, flag, {step}, p) {{\nconst [{given}] = p;\n{before}"
+            f"function (x, y, from, to, flag, {_name(step)}, p) {{\n"
+            f"const [{', '.join(map(_name, params))}] = p;\n{before}"
             f"const [{', '.join(f'x{place}' for place in range(columns))}] = x;\n"
             f"const [{', '.join(f'y{place}' for place in range(results))}] = y;\n"
             f"const o = new Float64Array({results});\nfor (let i = from; i < to; i += 1) {{\n"
-            f"FORMULAS.{name}({', '.join([*numbers, *outside, 'o'])});\n{stored}\n}}\n}}"
+            f"FORMULAS.{name}({given});\n{stored}\n}}\n}}"
         )
 
     def add_text(self, text: str) -> str:
@@ -221,40 +223,6 @@ class JavaScriptPrinter(Printer):
     def write_helper(self, node: form.Helper) -> str:
         arguments = ", ".join(self.write_all(node.arguments))
         return f"FORMULAS.{self._script.add(node.function)}({arguments})"
-
-
-def _without_constants(
-    formula: form.Formula, invariant: Sequence[str]
-) -> tuple[form.Formula, dict[str, form.Expression]]:
-    """A formula whose expressions of `invariant` names alone, where they cost something, are further arguments."""
-    found: dict[str, form.Expression] = {}
-
-    def costly(node: form.Node) -> bool:
-        parts = list(form.walk([node]))
-        if any(isinstance(part, form.Index | form.Helper | form.Entry) for part in parts):
-            return False
-        names = [part.id for part in parts if isinstance(part, form.Name)]
-        calls = [part for part in parts if isinstance(part, form.Call | form.Binary)]
-        powers = any(isinstance(part, form.Call) or part.operator in ("**", "/") for part in calls)
-        return powers and bool(names) and set(names) <= set(invariant)
-
-    def lift(node: form.Node) -> Any:
-        if isinstance(node, form.Expression) and costly(node):
-            name = f"constant{len(found)}"
-            found[name] = node
-            return form.Name(name, line=node.line)
-        return form.rebuilt(node, lift)
-
-    targets = [part for part in form.walk(formula.body) if isinstance(part, form.Assign | form.Augment)]
-    assigned = form.walk([target for part in targets for target in _targets(part)])
-    if any(isinstance(part, form.Name) and part.id in invariant for part in assigned):
-        return formula, {}
-    body = tuple(lift(statement) for statement in formula.body)
-    return replace(formula, params=(*formula.params, *found), body=body), found
-
-
-def _targets(node: form.Assign | form.Augment) -> Sequence[form.Node]:
-    return node.targets if isinstance(node, form.Assign) else [node.target]
 
 
 def _name(name: str) -> str:
