@@ -11,8 +11,8 @@ from typing import Any
 
 from neurosim.builtins import activations
 from neurosim.exchange.functions import Functions
-from neurosim.exchange.refusals import refusal
-from neurosim.exchange.wording import number
+from neurosim.exchange.refusals import refusal, without_counterpart
+from neurosim.exchange.wording import extent, number
 from neurosim.formulas.arrays import PYTHON, Library
 from neurosim.formulas.source import MATH_FUNCTIONS
 from neurosim.network.layers import (
@@ -30,14 +30,12 @@ from neurosim.network.layers import (
     Layer,
     LayerNorm,
     MaxPool2d,
-    Pair,
     Parameter,
     Residual,
     Weighted,
     Window,
 )
 from neurosim.network.network import Network
-from neurosim.plugin import RowActivation
 
 _ARC = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
 KERAS = Library(
@@ -104,13 +102,7 @@ class Model:
 
 def keras_model(network: Network, functions: Functions) -> Model:
     """The calls that make a network; raises UsageError naming what Keras does not have."""
-    missing = [f"{layer.kind} layers" for layer in network.parts if type(layer) not in _LAYERS]
-    for chosen in (layer.activation for layer in network.activated):
-        record = chosen.record
-        if isinstance(record, RowActivation) and record.f is not activations.softmax:
-            missing.append(f"the activation {chosen.name}, which is of whole rows")
-        if record.surrogate:
-            missing.append(f"the activation {chosen.name}, whose derivative is another function's")
+    missing = without_counterpart(network, network.parts, _LAYERS, derives=True)
     if missing:
         raise refusal("Keras", missing)
     model = Model(network, functions)
@@ -168,10 +160,6 @@ def _dense(model: Model, layer: Dense) -> None:
     model.add(f"Dense({layer.units}{_activated(model, layer)}{_more(layer)}, {name})")
 
 
-def _extent(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else str(pair)
-
-
 def _padding(window: Window) -> str:
     """What Keras calls the padding; "cells" where that has no name."""
     for name in ("valid", "same"):
@@ -193,16 +181,16 @@ def _padded(model: Model, window: Window) -> str:
 def _conv2d(model: Model, layer: Conv2d) -> None:
     window = layer.window
     padding = _padded(model, window)
-    stride = "" if window.stride == (1, 1) else f", strides={_extent(window.stride)}"
-    apart = "" if window.dilation == (1, 1) else f", dilation_rate={_extent(window.dilation)}"
+    stride = "" if window.stride == (1, 1) else f", strides={extent(window.stride)}"
+    apart = "" if window.dilation == (1, 1) else f", dilation_rate={extent(window.dilation)}"
     groups = "" if layer.groups == 1 else f", groups={layer.groups}"
     name = model.named("conv", layer.weight, layer.bias)
     how = f"{stride}{padding}{apart}{groups}{_activated(model, layer)}{_more(layer)}"
-    model.add(f"Conv2D({layer.channels}, {_extent(window.kernel)}{how}, {name})")
+    model.add(f"Conv2D({layer.channels}, {extent(window.kernel)}{how}, {name})")
 
 
 def _pool(model: Model, window: Window, kind: str) -> None:
-    stride = "" if window.stride == window.kernel else f", strides={_extent(window.stride)}"
+    stride = "" if window.stride == window.kernel else f", strides={extent(window.stride)}"
     missing = [
         f"pools with {what}"
         for what, there in (
@@ -214,7 +202,7 @@ def _pool(model: Model, window: Window, kind: str) -> None:
     ]
     if missing:
         raise refusal("Keras", missing)
-    model.add(f"{kind}({_extent(window.kernel)}{stride}{_padded(model, window)})")
+    model.add(f"{kind}({extent(window.kernel)}{stride}{_padded(model, window)})")
 
 
 def _max_pool2d(model: Model, layer: MaxPool2d) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from neurosim.builtins.activations import softmax
 from neurosim.exchange.functions import Functions
-from neurosim.exchange.refusals import refusal
+from neurosim.exchange.refusals import refusal, without_counterpart
 from neurosim.exchange.wording import number
 from neurosim.network.layers import (
     Activate,
@@ -24,7 +24,6 @@ from neurosim.network.layers import (
     Penalty,
 )
 from neurosim.network.network import Network
-from neurosim.plugin import RowActivation
 
 SOFTMAX = '''
 def softmax(z):
@@ -88,11 +87,8 @@ class Passes:
 
 def numpy_passes(network: Network, functions: Functions) -> Passes:
     """The passes of a network; raises UsageError for layers that have none here."""
-    missing = [f"{layer.kind} layers" for layer in network.layers if type(layer) not in _LAYERS]
+    missing = without_counterpart(network, network.layers, _LAYERS, derives=False)
     missing += ["frozen layers"] if network.frozen else []
-    for chosen in (layer.activation for layer in network.activated):
-        if isinstance(chosen.record, RowActivation) and chosen.record.f is not softmax:
-            missing.append(f"the activation {chosen.name}, which is of whole rows")
     if missing:
         raise refusal("NumPy", missing)
     passes = Passes(network, functions)

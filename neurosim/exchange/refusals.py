@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
+from neurosim.builtins.activations import softmax
 from neurosim.errors import UsageError
+from neurosim.network.layers import Layer
+from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.plugin import FeedbackSchedule
+from neurosim.plugin import FeedbackSchedule, RowActivation
 from neurosim.scenario import Scenario
 from neurosim.training.simulator import Simulator
 
@@ -32,6 +35,23 @@ def unexportable(simulator: Simulator) -> Iterator[str]:
         yield "augmentation"
     if simulator.split_rows("train").weights.size:
         yield "rows that count more than others"
+
+
+def without_counterpart(
+    network: Network, layers: Iterable[Layer], kinds: Container[type[Layer]], *, derives: bool
+) -> list[str]:
+    """The kinds of layers besides these, and the activations, that a script in a library cannot have yet.
+
+    Where the library `derives` by itself, an activation cannot have the derivative of another function.
+    """
+    missing = [f"{layer.kind} layers" for layer in layers if type(layer) not in kinds]
+    for chosen in (layer.activation for layer in network.activated):
+        record = chosen.record
+        if isinstance(record, RowActivation) and record.f is not softmax:
+            missing.append(f"the activation {chosen.name}, which is of whole rows")
+        if derives and record.surrogate:
+            missing.append(f"the activation {chosen.name}, whose derivative is another function's")
+    return missing
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[str]:

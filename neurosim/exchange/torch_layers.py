@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from neurosim.builtins import activations
 from neurosim.exchange.functions import Functions
-from neurosim.exchange.refusals import refusal
-from neurosim.exchange.wording import number
+from neurosim.exchange.refusals import refusal, without_counterpart
+from neurosim.exchange.wording import extent, number
 from neurosim.network.layers import (
     Activate,
     Activated,
@@ -32,13 +32,11 @@ from neurosim.network.layers import (
     Layer,
     LayerNorm,
     MaxPool2d,
-    Pair,
     Residual,
     Weighted,
     Window,
 )
 from neurosim.network.network import Network
-from neurosim.plugin import RowActivation
 
 Array = NDArray[Any]
 
@@ -128,13 +126,7 @@ class Model:
 
 def torch_model(network: Network, functions: Functions) -> Model:
     """The module of a network; raises UsageError naming what PyTorch does not have."""
-    missing = [f"{layer.kind} layers" for layer in network.parts if type(layer) not in _LAYERS]
-    for chosen in (layer.activation for layer in network.activated):
-        record = chosen.record
-        if isinstance(record, RowActivation) and record.f is not activations.softmax:
-            missing.append(f"the activation {chosen.name}, which is of whole rows")
-        if record.surrogate:
-            missing.append(f"the activation {chosen.name}, whose derivative is another function's")
+    missing = without_counterpart(network, network.parts, _LAYERS, derives=True)
     if missing:
         raise refusal("PyTorch", missing)
     model = Model(network, functions)
@@ -218,15 +210,11 @@ def _dense_weights(model: Model, layer: Dense, name: str) -> None:
     _weights(model, layer, name)
 
 
-def _extent(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else str(pair)
-
-
 def _padding(model: Model, window: Window, value: str = "") -> str:
     """The argument for the padding; where it differs from side to side, a line before."""
     top, bottom, left, right = window.padding
     if (top, left) == (bottom, right):
-        return f", padding={_extent((top, left))}" if top or left else ""
+        return f", padding={extent((top, left))}" if top or left else ""
     # With all that the last window reaches beyond, so that it needs no mode of its own.
     _, below, _, beside = window.border if window.ceil else window.padding
     model.forward.append(f"x = F.pad(x, ({left}, {beside}, {top}, {below}){value})")
@@ -234,7 +222,7 @@ def _padding(model: Model, window: Window, value: str = "") -> str:
 
 
 def _dilation(window: Window) -> str:
-    return "" if window.dilation == (1, 1) else f", dilation={_extent(window.dilation)}"
+    return "" if window.dilation == (1, 1) else f", dilation={extent(window.dilation)}"
 
 
 def _conv2d(model: Model, layer: Conv2d) -> None:
@@ -245,10 +233,10 @@ def _conv2d(model: Model, layer: Conv2d) -> None:
 
 def _convolution(model: Model, layer: Conv2d, kind: str) -> str:
     window = layer.window
-    stride = "" if window.stride == (1, 1) else f", stride={_extent(window.stride)}"
+    stride = "" if window.stride == (1, 1) else f", stride={extent(window.stride)}"
     groups = "" if layer.groups == 1 else f", groups={layer.groups}"
     more = f"{stride}{_padding(model, window)}{_dilation(window)}{groups}{_without_bias(layer)}"
-    name = model.module(kind, f"nn.Conv2d({window.channels}, {layer.channels}, {_extent(window.kernel)}{more})")
+    name = model.module(kind, f"nn.Conv2d({window.channels}, {layer.channels}, {extent(window.kernel)}{more})")
     model.keep(f"{name}.weight", layer.weight.name, lambda weight: weight.transpose(3, 2, 0, 1))
     _weights(model, layer, name)
     return name
@@ -256,10 +244,10 @@ def _convolution(model: Model, layer: Conv2d, kind: str) -> str:
 
 def _pool(model: Model, window: Window, function: str, value: str, more: str) -> None:
     top, bottom, left, right = window.padding
-    stride = "" if window.stride == window.kernel else f", stride={_extent(window.stride)}"
+    stride = "" if window.stride == window.kernel else f", stride={extent(window.stride)}"
     ceil = ", ceil_mode=True" if window.ceil and (top, left) == (bottom, right) else ""
     arguments = f"{stride}{_padding(model, window, value)}{_dilation(window)}{ceil}{more}"
-    model.forward.append(f"x = F.{function}(x, {_extent(window.kernel)}{arguments})")
+    model.forward.append(f"x = F.{function}(x, {extent(window.kernel)}{arguments})")
 
 
 def _max_pool2d(model: Model, layer: MaxPool2d) -> None:

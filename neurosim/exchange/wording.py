@@ -58,6 +58,11 @@ def number(value: float) -> str:
     return number_text(value)[0]
 
 
+def extent(pair: tuple[int, int]) -> str:
+    """A height and a width, or one number where they are the same."""
+    return str(pair[0]) if pair[0] == pair[1] else str(pair)
+
+
 def count(value: int, word: str) -> str:
     """A number of things."""
     return f"{value:,} {word}{'' if value == 1 else 's'}"
