@@ -10,14 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.builtins import losses, optimizers
-from neurosim.data.rows import Rows
 from neurosim.exchange.functions import Functions, schedule_function
 from neurosim.exchange.keras_layers import KERAS, keras_model
 from neurosim.exchange.randomness import KEYS, SHUFFLED
 from neurosim.exchange.refusals import refusal, unexportable
-from neurosim.exchange.stored import npz_bytes
-from neurosim.exchange.telling import about_rows, are_bytes, batches, progress, scaled_bytes, settings, story, verdicts
-from neurosim.exchange.wording import LONGEST, block, number
+from neurosim.exchange.stored import initial_arrays, loss_targets, npz_bytes, trained_arrays
+from neurosim.exchange.telling import (
+    about_rows,
+    as_inputs,
+    batches,
+    progress,
+    report_and_main,
+    right_answers,
+    scaled_bytes,
+    settings,
+    story,
+)
+from neurosim.exchange.wording import block, number, statement
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.training.simulator import Simulator
@@ -29,14 +38,6 @@ _NAMES = {
     "made", "name", "optimizer", "print", "range", "len", "sum", "skip", "right", "final", "accuracy", "loss", "layer",
     "which",
 }  # fmt: skip
-_MAIN = """
-if __name__ == "__main__":
-    print("As neurosim has trained it:")
-    report(made("trained"))
-    print("Trained again from the start:")
-    network, losses = train()
-    report(network)
-"""
 _LOSSES: Mapping[Callable[..., Any], str] = {
     losses.mse: "MeanSquaredError()",
     losses.mae: "MeanAbsoluteError()",
@@ -108,7 +109,6 @@ class _Script:
         self.model = keras_model(simulator.network, self.functions)
         self.activations = list(self.functions.texts.values())
         self.schedule = schedule_function(self.training, self.functions)
-        self.by_class = self.network.loss.record.targets == "classes"
         self.signed = self.network.loss.record.value is losses.hinge
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -116,24 +116,13 @@ class _Script:
         found: dict[str, NDArray[Any]] = {}
         for split in self.simulator.splits:
             rows = self.simulator.split_rows(split)
-            found |= {f"x_{split}": self._features(rows), f"y_{split}": self._targets(rows)}
-        start = self.network.named(self.network.start_values(self.simulator.seed))
-        start |= self.network.named_statistics(self.network.start_statistics())
-        present = {**self.simulator.parameters, **self.simulator.statistics}
-        for which, arrays in (("initial", start), ("trained", present)):
+            found[f"x_{split}"] = rows.features.reshape(-1, *self.network.input_shape)
+            found[f"y_{split}"] = loss_targets(self.simulator, rows, signed=self.signed)
+        for which, arrays in (("initial", initial_arrays(self.simulator)), ("trained", trained_arrays(self.simulator))):
             for layer, parameters in self.model.weights.items():
                 for place, parameter in enumerate(parameters):
                     found[f"{which}.{layer}.{place}"] = arrays[parameter.name].astype(np.float32)
         return found
-
-    def _features(self, rows: Rows) -> NDArray[Any]:
-        return rows.features.reshape(-1, *self.network.input_shape)
-
-    def _targets(self, rows: Rows) -> NDArray[Any]:
-        if self.by_class:
-            return rows.classes.astype(np.int64)
-        values = rows.values.astype(np.float32)
-        return 2 * values - 1 if self.signed else values
 
     # Text ---------------------------------------------------------------------------------------------------
 
@@ -151,8 +140,7 @@ class _Script:
             SHUFFLED if shuffle else "",
             self._train(),
             self._evaluate(),
-            self._report(),
-            _MAIN,
+            report_and_main(self.simulator, 'made("trained")'),
         ]
         return block(self._head(block(*body)), *body)
 
@@ -188,7 +176,7 @@ class _Script:
 
     def _made(self) -> list[str]:
         what = "what goes into the last activation" if self.network.pair else "the outputs"
-        lines = [part for line in self.model.lines for part in _broken(f"    {line}")]
+        lines = [part for line in self.model.lines for part in statement(line, "    ")]
         return [
             "def made(which):",
             f'    """The network, which gives {what}; with the weights "initial" or "trained"."""',
@@ -199,7 +187,7 @@ class _Script:
             "        places = range(len(layer.weights))",
             '        layer.set_weights([stored[f"{which}.{layer.name}.{k}"] for k in places])',
             *(f'    network.get_layer("{name}").trainable = False' for name in self.model.frozen),
-            *_broken(f"    optimizer = keras.optimizers.{self._optimizer()}"),
+            *statement(f"optimizer = keras.optimizers.{self._optimizer()}", "    "),
             f"    loss = keras.losses.{self._loss()}",
             "    network.compile(optimizer, loss)",
             "    return network",
@@ -226,8 +214,7 @@ class _Script:
     # Training -----------------------------------------------------------------------------------------------
 
     def _train(self) -> list[str]:
-        rows = "inputs(x_train[batch])" if self._bytes else "x_train[batch]"
-        step = []
+        rows, step = as_inputs(self.simulator, "x_train[batch]"), []
         if self.schedule is not None:
             rate = f"LEARNING_RATE * {self.schedule.name}({self.schedule.place})"
             step.append(f"network.optimizer.learning_rate = {rate.replace('(t)', '(len(losses))')}")
@@ -246,21 +233,13 @@ class _Script:
             "    return network, losses",
         ]
 
-    @property
-    def _bytes(self) -> bool:
-        return are_bytes(self.simulator.split_rows("train"))
-
     def _evaluate(self) -> list[str]:
-        rows = self.simulator.split_rows("train")
-        x = "inputs(x)" if self._bytes else "x"
+        x = as_inputs(self.simulator, "x")
+        middle = 0 if self.network.pair or self.signed else self.network.loss.record.threshold
+        right = right_answers(self.simulator, "axis=1", f"z > {number(middle)}", signed=self.signed)
         head, loss = "def evaluate(network, x, y):", f"network.evaluate({x}, y, verbose=0)"
-        if rows.accuracy == "none":
+        if not right:
             return [head, '    """The loss on some rows."""', f"    return {loss}"]
-        if rows.accuracy == "argmax":
-            right = f"z.argmax(axis=1) == {'y' if self.by_class else 'y.argmax(axis=1)'}"
-        else:
-            middle = 0 if self.network.pair or self.signed else self.network.loss.record.threshold
-            right = f"(z > {number(middle)}) == (y > {number(0 if self.signed else 0.5)})"
         return [
             head,
             '    """The loss on some rows, and the share of right answers."""',
@@ -268,22 +247,3 @@ class _Script:
             f"    z = network.predict({x}, verbose=0)",
             f"    return loss, np.mean({right})",
         ]
-
-    def _report(self) -> list[str]:
-        return [
-            "def report(network):",
-            '    """Print how well the network does."""',
-            *verdicts(self.simulator, "network"),
-        ]
-
-
-def _broken(line: str) -> list[str]:
-    """A line as formatters break it: the arguments of the last call on a line of their own, or of the one before."""
-    if len(line) <= LONGEST:
-        return [line]
-    indent = " " * (len(line) - len(line.lstrip()))
-    tail = "(x)" if line.endswith(")(x)") else ""
-    if tail and len(line) - 2 <= LONGEST:
-        return [line.removesuffix("x)"), f"{indent}    x", f"{indent})"]
-    head, _, rest = line.removesuffix(tail).partition("(")
-    return [f"{head}(", f"{indent}    {rest.removesuffix(')')}", f"{indent}){tail}"]

@@ -14,7 +14,7 @@ from neurosim.exchange.numpy_losses import LossText, loss_lines, loss_text
 from neurosim.exchange.randomness import KEYS, NUMPY_MASK, SHUFFLED
 from neurosim.exchange.refusals import refusal, unexportable
 from neurosim.exchange.stored import Stored, npz_bytes
-from neurosim.exchange.telling import about_rows, are_bytes, batches, progress, scaled_bytes, settings, story, verdicts
+from neurosim.exchange.telling import about_rows, as_inputs, batches, progress, scaled_bytes, settings, story, verdicts
 from neurosim.exchange.wording import LONGEST, block, number
 from neurosim.formulas.arrays import NUMPY
 from neurosim.training.simulator import Simulator
@@ -60,7 +60,6 @@ class _Script:
         self.functions = functions
         self.passes = passes
         self.stored = Stored(simulator, loss)
-        self.scaled = are_bytes(simulator.split_rows("train"))
         self.back = self._backward_lines()
         self.made = [line.split(" = ")[0] for line in passes.forward]
         self.saved = self._saved()
@@ -199,7 +198,7 @@ class _Script:
 
     def _train(self) -> list[str]:
         training, passes = self.training, self.passes
-        x = "inputs(x_train[batch])" if self.scaled else "x_train[batch]"
+        x = as_inputs(self.simulator, "x_train[batch]")
         lines = [
             "def train(epochs=EPOCHS):",
             '    """Train from the initial weights; returns the new ones and the loss of every batch."""',
@@ -255,7 +254,7 @@ class _Script:
 
     def _evaluate(self) -> list[str]:
         rows = self.stored.splits["train"]
-        x = "inputs(x)" if self.scaled else "x"
+        x = as_inputs(self.simulator, "x")
         loss, a = self._of_dict(self._loss_call), self._of_dict(self.passes.output)
         if rows.accuracy == "none":
             answers = [f"return {loss}"]

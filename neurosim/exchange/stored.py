@@ -103,6 +103,27 @@ def _wrapped(line: str, weights: Iterable[str]) -> list[str]:
     return ["NAMES = [", *(f"    {name}" for name in names), "]", "START = {name: stored[name] for name in NAMES}"]
 
 
+def initial_arrays(simulator: Simulator) -> dict[str, NDArray[Any]]:
+    """The parameters and the statistics before training, by name."""
+    network = simulator.network
+    start = network.named(network.start_values(simulator.seed))
+    return start | network.named_statistics(network.start_statistics())
+
+
+def trained_arrays(simulator: Simulator) -> dict[str, NDArray[Any]]:
+    """The same as they are now, in float32."""
+    present = {**simulator.parameters, **simulator.statistics}
+    return {name: array.astype(np.float32) for name, array in present.items()}
+
+
+def loss_targets(simulator: Simulator, rows: Rows, *, signed: bool) -> NDArray[Any]:
+    """Class indices, or what the outputs should be: -1 and 1 where they are `signed`."""
+    if simulator.network.loss.record.targets == "classes":
+        return rows.classes.astype(np.int64)
+    values = rows.values.astype(np.float32)
+    return 2 * values - 1 if signed else values
+
+
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """The arrays as NumPy's own archive, compressed; the same arrays give the same bytes."""
     packed = io.BytesIO()

@@ -81,6 +81,11 @@ def scaled_bytes(simulator: Simulator) -> list[str]:
     return ["def inputs(x):", '    """Bytes as the network sees them."""', f"    return {scaled}"]
 
 
+def as_inputs(simulator: Simulator, x: str) -> str:
+    """The expression for the inputs of some rows."""
+    return f"inputs({x})" if are_bytes(simulator.split_rows("train")) else x
+
+
 def batches(simulator: Simulator) -> list[str]:
     """The beginning of the loop over epochs and batches, in the body of a function."""
     shuffled = simulator.training.shuffle
@@ -101,6 +106,44 @@ def progress(simulator: Simulator, mean: str) -> list[str]:
     if every == 1:
         return [f"        {shown}"]
     return [f"        if (epoch + 1) % {every} == 0:", f"            {shown}"]
+
+
+def right_answers(simulator: Simulator, axis: str, above: str, *, signed: bool) -> str:
+    """The test for which outputs `z` are right answers to `y`; empty where answers are values.
+
+    Parameters
+    ----------
+    axis : str
+        How the library calls the axis of the classes.
+    above : str
+        The test for which outputs count as class 1, where there are two.
+    signed : bool
+        Whether the targets are -1 and 1.
+    """
+    kind = simulator.split_rows("train").accuracy
+    if kind == "none":
+        return ""
+    if kind == "argmax":
+        by_class = simulator.network.loss.record.targets == "classes"
+        return f"z.argmax({axis}) == {'y' if by_class else f'y.argmax({axis})'}"
+    return f"({above}) == (y > {number(0 if signed else 0.5)})"
+
+
+def report_and_main(simulator: Simulator, trained: str) -> list[str]:
+    """The end of a script that shows the network as it is `trained`, and trains it again."""
+    return [
+        "def report(network):",
+        '    """Print how well the network does."""',
+        *verdicts(simulator, "network"),
+        "",
+        "",
+        'if __name__ == "__main__":',
+        '    print("As neurosim has trained it:")',
+        f"    report({trained})",
+        '    print("Trained again from the start:")',
+        "    network, losses = train()",
+        "    report(network)",
+    ]
 
 
 def verdicts(simulator: Simulator, network: str) -> list[str]:

@@ -13,20 +13,23 @@ from neurosim.data.rows import Rows
 from neurosim.exchange.functions import Functions, Rule, optimizer_rule, schedule_function
 from neurosim.exchange.randomness import KEYS, SHUFFLED, TORCH_MAP, TORCH_MASK
 from neurosim.exchange.refusals import refusal, unexportable
+from neurosim.exchange.stored import initial_arrays, loss_targets, trained_arrays
 from neurosim.exchange.telling import (
     about_rows,
     are_bytes,
+    as_inputs,
     batches,
     progress,
+    report_and_main,
+    right_answers,
     scaled_bytes,
     settings,
     story,
-    verdicts,
 )
 from neurosim.exchange.torch_layers import SHORTER, torch_model
 from neurosim.exchange.torch_losses import TorchLoss, torch_loss
 from neurosim.exchange.torch_optimizers import torch_optimizer
-from neurosim.exchange.wording import LONGEST, block, number, statement
+from neurosim.exchange.wording import block, number, statement
 from neurosim.formulas.arrays import TORCH
 from neurosim.training.simulator import Simulator
 
@@ -38,14 +41,6 @@ _NAMES = {
     "state", "name", "print", "range", "len", "enumerate", "sum", "skip", "masks", "places", "right", "final",
     "accuracy", "weighted_loss", "each", "CLASS_WEIGHTS",
 }  # fmt: skip
-_MAIN = """
-if __name__ == "__main__":
-    print("As neurosim has trained it:")
-    report(trained())
-    print("Trained again from the start:")
-    network, losses = train()
-    report(network)
-"""
 
 
 def torch_files(simulator: Simulator) -> dict[str, bytes]:
@@ -63,15 +58,11 @@ def torch_files(simulator: Simulator) -> dict[str, bytes]:
     if missing or loss is None:
         raise refusal("PyTorch", missing)
     script = _Script(simulator, loss)
-    network, model = simulator.network, script.model
-    start = network.named(network.start_values(simulator.seed))
-    start |= network.named_statistics(network.start_statistics())
-    data = {f"start.{name}": array for name, array in model.state(start, 0).items()}
+    data = {f"start.{name}": array for name, array in script.model.state(initial_arrays(simulator), 0).items()}
     for split in simulator.splits:
-        data |= {f"x_{split}": script.features(simulator.split_rows(split))}
-        data |= {f"y_{split}": script.targets(simulator.split_rows(split))}
-    present = {**simulator.parameters, **simulator.statistics}
-    now = model.state({name: array.astype(np.float32) for name, array in present.items()}, simulator.steps_done)
+        rows = simulator.split_rows(split)
+        data |= {f"x_{split}": script.features(rows), f"y_{split}": loss_targets(simulator, rows, signed=loss.signed)}
+    now = script.model.state(trained_arrays(simulator), simulator.steps_done)
     return {".py": script.text().encode(), ".safetensors": save(now), ".data.safetensors": save(data)}
 
 
@@ -100,13 +91,6 @@ class _Script:
             return np.ascontiguousarray(rows.features)
         return np.ascontiguousarray(rows.features.reshape(-1, *shape).transpose(0, 3, 1, 2))
 
-    def targets(self, rows: Rows) -> NDArray[Any]:
-        """Class indices, or what the outputs should be."""
-        if self.by_class:
-            return rows.classes.astype(np.int64)
-        values = rows.values.astype(np.float32)
-        return 2 * values - 1 if self.loss.signed else values
-
     # Text ---------------------------------------------------------------------------------------------------
 
     def text(self) -> str:
@@ -128,8 +112,7 @@ class _Script:
             self._train(),
             self._trained(),
             self._evaluate(),
-            self._report(),
-            _MAIN,
+            report_and_main(self.simulator, "trained()"),
         ]
         return block(self._head(block(*body)), *body)
 
@@ -232,7 +215,7 @@ class _Script:
             *self._begin(),
             *batches(self.simulator),
         ]
-        step = [f"x, y = {'inputs(x_train[batch])' if self._bytes else 'x_train[batch]'}, y_train[batch]"]
+        step = [f"x, y = {as_inputs(self.simulator, 'x_train[batch]')}, y_train[batch]"]
         if model.masks:
             step += ["places = range(start, start + len(x))", "masks = ["]
             for layer in model.masks:
@@ -255,15 +238,10 @@ class _Script:
             end.insert(0, "        schedule.step()")
         return [*lines, *(f"            {line}" for line in step), *end, "    return network, losses"]
 
-    @property
-    def _bytes(self) -> bool:
-        return are_bytes(self.simulator.split_rows("train"))
-
     def _begin(self) -> list[str]:
         """What there is before the first step."""
         if self.optimizer is not None:
-            made = f"    optimizer = {self.optimizer}"
-            lines = [made] if len(made) <= LONGEST else _broken(made)
+            lines = statement(f"optimizer = {self.optimizer}", "    ")
             if self.schedule is not None:
                 lines.append(f"    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, {self.schedule.name})")
             return [*lines, "    losses = []"]
@@ -309,52 +287,15 @@ class _Script:
         ]
 
     def _evaluate(self) -> list[str]:
-        rows = self.simulator.split_rows("train")
-        x = "inputs(x)" if self._bytes else "x"
-        lines = [
+        above = self.loss.above or f"z > {number(self.network.loss.record.threshold)}"
+        right = right_answers(self.simulator, "dim=1", above, signed=self.loss.signed)
+        return [
             "@torch.no_grad()",
             "def evaluate(network, x, y):",
-        ]
-        before = ["    network.eval()"] if self.network.batch_norms else []
-        if rows.accuracy == "none":
-            return [
-                *lines,
-                '    """The loss on some rows."""',
-                *before,
-                f"    z = network({x})",
-                f"    loss = {self.loss.text}",
-                "    return loss.item()",
-            ]
-        if rows.accuracy == "argmax":
-            right = f"z.argmax(dim=1) == {'y' if self.by_class else 'y.argmax(dim=1)'}"
-        else:
-            above = self.loss.above or f"z > {number(self.network.loss.record.threshold)}"
-            right = f"({above}) == (y > {number(0 if self.loss.signed else 0.5)})"
-        return [
-            *lines,
-            '    """The loss on some rows, and the share of right answers."""',
-            *before,
-            f"    z = network({x})",
+            f'    """The loss on some rows{", and the share of right answers" if right else ""}."""',
+            *(["    network.eval()"] if self.network.batch_norms else []),
+            f"    z = network({as_inputs(self.simulator, 'x')})",
             f"    loss = {self.loss.text}",
-            f"    right = {right}",
-            "    return loss.item(), right.double().mean().item()",
+            *([f"    right = {right}"] if right else []),
+            f"    return loss.item(){', right.double().mean().item()' if right else ''}",
         ]
-
-    def _report(self) -> list[str]:
-        return [
-            "def report(network):",
-            '    """Print how well the network does."""',
-            *verdicts(self.simulator, "network"),
-        ]
-
-
-def _broken(line: str) -> list[str]:
-    """A call that is too long for a line, its arguments on one of their own or, where that is too long, on several."""
-    head, _, rest = line.partition("(")
-    indent = " " * (len(line) - len(line.lstrip()))
-    inside = f"{indent}    {rest.removesuffix(')')}"
-    lines = [inside]
-    if len(inside) > LONGEST:
-        # Not at the comma of a pair, behind which no name stands.
-        lines = [f"{indent}    {argument}," for argument in re.split(r", (?=\w+=)", inside.strip())]
-    return [f"{head}(", *lines, f"{indent})"]

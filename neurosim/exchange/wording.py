@@ -36,11 +36,32 @@ def comment(text: str, indent: str = "") -> list[str]:
 
 
 def statement(text: str, indent: str) -> list[str]:
-    """A line that ends with a call; too long for a line, its arguments have one of their own, as formatters do it."""
+    """A line that ends with a call; where it is too long, broken as formatters do it.
+
+    The arguments of the call have a line of their own, or one each; where that does not help a layer that is made and
+    called at once, those of the making.
+    """
     if len(indent) + len(text) <= LONGEST or not text.endswith(")"):
         return [f"{indent}{text}"]
-    call, arguments = text[:-1].split("(", 1)
-    return [f"{indent}{call}(", f"{indent}    {arguments}", f"{indent})"]
+    end, start = len(text), _opening(text)
+    if len(indent) + start + 1 > LONGEST and text[start - 1] == ")":
+        end, start = start, _opening(text[:start])
+    inside = f"{indent}    {text[start + 1 : end - 1]}"
+    lines = [inside]
+    if len(inside) > LONGEST:
+        # Not at the comma of a pair, behind which no name stands.
+        lines = [f"{indent}    {argument}," for argument in re.split(r", (?=\w+=)", inside.strip())]
+    return [f"{indent}{text[:start]}(", *lines, f"{indent}){text[end:]}"]
+
+
+def _opening(text: str) -> int:
+    """Where the parenthesis opens that the text ends with."""
+    depth = 0
+    for place in range(len(text) - 1, -1, -1):
+        depth += (text[place] == ")") - (text[place] == "(")
+        if not depth:
+            return place
+    return -1
 
 
 def identifier(name: str, taken: Iterable[str] = ()) -> str:
