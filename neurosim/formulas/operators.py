@@ -151,7 +151,8 @@ class OperatorPrinter(Printer):
             outcomes.append((self._run(branch), self._names))
         (first, first_names), (second, second_names) = outcomes
         self._names = before
-        for name in first_names.keys() & second_names.keys():
+        # In the order in which they were first set, so that a formula always makes the same nodes.
+        for name in [name for name in first_names if name in second_names]:
             chosen = self._chosen(test, first_names[name], second_names[name])
             if isinstance(before.get(name), list):
                 before[name][:] = chosen
