@@ -25,7 +25,7 @@ from neurosim.formulas.form import (
 
 ZERO, ONE = Const(0), Const(1)
 
-_COMPARED: dict[str, Callable[[float, float], bool]] = {
+COMPARED: dict[str, Callable[[float, float], bool]] = {
     "<": lambda x, y: x < y,
     "<=": lambda x, y: x <= y,
     ">": lambda x, y: x > y,
@@ -104,7 +104,7 @@ class Folding:
     def _compared(self, node: Expression, operator: str, left: Expression, right: Expression) -> Expression:
         first, second = self.value(left), self.value(right)
         if first is not None and second is not None:
-            return Const(_COMPARED[operator](first, second))
+            return Const(COMPARED[operator](first, second))
         if isinstance(left, Name) and left.id in self._counts and second is not None:
             if operator in ("<", "==", "<=") and (second < 0 or (second == 0 and operator == "<")):
                 return Const(False)

@@ -7,12 +7,15 @@ a tensor of its own. What is known already, such as settings and the number of a
 
 from __future__ import annotations
 
+import contextlib
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from neurosim.formulas import form
+from neurosim.formulas.folding import COMPARED
 from neurosim.formulas.form import Formula, Name, Statement
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.reader import read
@@ -59,19 +62,14 @@ _TESTS = {"isinf": "IsInf", "isnan": "IsNaN"}
 _ARITHMETIC = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div"}
 _COMPARISONS = {"<": "Less", "<=": "LessOrEqual", ">": "Greater", ">=": "GreaterOrEqual", "==": "Equal"}
 _WORKED_OUT: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda x, y: x + y,
-    "-": lambda x, y: x - y,
-    "*": lambda x, y: x * y,
-    "/": lambda x, y: x / y,
-    "//": lambda x, y: x // y,
-    "%": lambda x, y: x % y,
-    "**": lambda x, y: x**y,
-    "<": lambda x, y: x < y,
-    "<=": lambda x, y: x <= y,
-    ">": lambda x, y: x > y,
-    ">=": lambda x, y: x >= y,
-    "==": lambda x, y: x == y,
-    "!=": lambda x, y: x != y,
+    **COMPARED,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
 }
 _BUILT_IN: dict[str, Callable[..., Any]] = {"abs": abs, "float": float, "int": int, "max": max, "min": min}
 # Natural logarithms of the bases.
@@ -272,10 +270,11 @@ class OperatorPrinter(Printer):
     def write_binary(self, node: form.Binary) -> Number:
         left, right = self.write(node.left), self.write(node.right)
         if not isinstance(left, Tensor) and not isinstance(right, Tensor):
-            try:
-                return float(value) if isinstance(value := _WORKED_OUT[node.operator](left, right), float) else value
-            except (ZeroDivisionError, OverflowError):  # infinite, or no number, as the graph will find
-                pass
+            # What is infinite, or no number, the graph will find: Python has an error for it, or a complex number.
+            with contextlib.suppress(ZeroDivisionError, OverflowError):
+                value: float | complex = _WORKED_OUT[node.operator](left, right)
+                if not isinstance(value, complex):
+                    return value
         match node.operator, right:
             case "**", 2:
                 return self._node("Mul", left, left)
@@ -307,13 +306,13 @@ class OperatorPrinter(Printer):
     def write_compare(self, node: form.Compare) -> Number:
         sides = self.write_all(node.operands)
         tests: list[Number] = []
-        for left, operator, right in zip(sides, node.operators, sides[1:], strict=False):
+        for left, sign, right in zip(sides, node.operators, sides[1:], strict=False):
             if not isinstance(left, Tensor) and not isinstance(right, Tensor):
-                tests.append(_WORKED_OUT[operator](left, right))
-            elif operator == "!=":
+                tests.append(_WORKED_OUT[sign](left, right))
+            elif sign == "!=":
                 tests.append(self._test("Not", self._test("Equal", left, right)))
             else:
-                tests.append(self._test(_COMPARISONS[operator], left, right))
+                tests.append(self._test(_COMPARISONS[sign], left, right))
         left_open = [test for test in tests if isinstance(test, Tensor)]
         if not all(test for test in tests if not isinstance(test, Tensor)):
             return False

@@ -13,6 +13,9 @@ import neurosim
 from neurosim.errors import PluginError, UsageError
 from neurosim.exchange import export
 from neurosim.exchange.onnx_file import onnx_files
+from neurosim.exchange.onnx_graph import Graph
+from neurosim.formulas.operators import OperatorPrinter, Tensor
+from neurosim.formulas.reader import read
 from neurosim.scenario import shipped
 
 END = {"kind": "dense", "units": 3, "activation": "softmax"}
@@ -171,6 +174,38 @@ def test_what_is_not_a_graph(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="need a library that is not installed") as error:
         onnx_files(simulator("and"))
     assert error.value.hint == 'pip install "neurosim-edu[onnx]"'
+
+
+def branches(z):
+    a = b = c = d = e = 0.0
+    if z > 1.0:
+        e = z * 1.5
+        a = z * 2.5
+        d = z * 3.5
+        b = z * 4.5
+        c = z * 5.5
+    return a + b + c + d + e
+
+
+def test_the_order_of_nodes_is_that_of_the_formula():
+    """And so the same in every process: files are recognized by it when they come in."""
+    graph = Graph()
+    OperatorPrinter(read(branches), graph).result([Tensor("z")])
+    of_products = {node.outputs[0]: node.inputs[1] for node in graph.nodes if node.kind == "Mul"}
+    chosen = [of_products[node.inputs[1]] for node in graph.nodes if node.kind == "Where"]
+    assert chosen == ["2.5", "4.5", "5.5", "3.5", "1.5"]
+
+
+def root(z, x):
+    return z + x**0.5 + x**-1.0
+
+
+def test_what_python_has_no_number_for_is_left_to_the_graph():
+    """Of a negative number Python's root is complex, and 0 to the power of -1 an error."""
+    for x, kinds in ((-2.0, ["Sqrt", "Add", "Add"]), (0.0, ["Add", "Pow", "Add"])):
+        graph = Graph()
+        OperatorPrinter(read(root), graph).result([Tensor("z"), x])
+        assert [node.kind for node in graph.nodes] == kinds
 
 
 def test_the_same_network_gives_the_same_bytes():
