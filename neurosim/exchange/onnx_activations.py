@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from neurosim.builtins.activations import SELU_ALPHA, SELU_SCALE
-from neurosim.exchange.onnx_attributes import allow, number, whole
+from neurosim.exchange.onnx_attributes import number, whole
 from neurosim.exchange.onnx_chain import Chain, Graph, State
 from neurosim.exchange.onnx_graph import Node
 from neurosim.exchange.onnx_reading import place, refused
@@ -62,7 +62,7 @@ def _softmax(graph: Graph, chain: Chain, node: Node, state: State) -> State:
 def _gelu(graph: Graph, chain: Chain, node: Node, state: State) -> State:
     how = node.attributes.get("approximate", "none")
     if how not in ("none", "tanh"):
-        allow(node, approximate="none")
+        raise refused(f"{place(node)} has approximate = {how!r:.80}, and only 'none' and 'tanh' are understood")
     chain.activate("gelu" if how == "none" else "gelu_tanh")
     return state
 

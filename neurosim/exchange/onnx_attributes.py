@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.exchange.onnx_chain import State
+from neurosim.exchange.onnx_chain import Graph, State
 from neurosim.exchange.onnx_graph import Array, Node
 from neurosim.exchange.onnx_reading import place, refused
+
+
+def as_written(number: Any) -> float:
+    """A number as someone would write it: 0.01 for the float32 number that is nearest to it."""
+    return float(str(np.float32(number)))
 
 
 def allow(node: Node, **allowed: Any) -> None:
@@ -21,11 +26,11 @@ def allow(node: Node, **allowed: Any) -> None:
 
 
 def number(node: Node, name: str, usual: float) -> float:
-    """A number of a node as someone would write it: 0.01 for the float32 number that is nearest to it."""
+    """A number of a node, as someone would write it."""
     given = node.attributes.get(name, usual)
     if not isinstance(given, int | float) or not math.isfinite(given):
         raise refused(f"{place(node)} has {name} = {given!r:.80}, which is no number")
-    return float(str(np.float32(given)))
+    return as_written(given)
 
 
 def integers(node: Node, name: str, count: int, usual: int) -> tuple[int, ...]:
@@ -34,6 +39,15 @@ def integers(node: Node, name: str, count: int, usual: int) -> tuple[int, ...]:
     if not isinstance(given, tuple) or len(given) != count or any(type(part) is not int for part in given):
         raise refused(f"{place(node)} has {name} = {given!r:.80}: {count} whole numbers are expected")
     return given
+
+
+def axes_of(graph: Graph, node: Node) -> tuple[int, ...] | None:
+    """The axes that a node is about: an attribute or, in newer files, an input; None where it names none."""
+    given = graph.weights(node, 1, "axes")
+    axes = node.attributes.get("axes") if given is None else tuple(given.ravel().tolist())
+    if axes is not None and not (isinstance(axes, tuple) and all(type(axis) is int for axis in axes)):
+        raise refused(f"{place(node)} has axes = {axes!r:.80}: whole numbers are expected")
+    return axes
 
 
 def whole(node: Node, name: str, usual: int) -> int:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from neurosim.exchange.onnx_activations import ACTIVATIONS
-from neurosim.exchange.onnx_attributes import allow, integers, needs, number, of_shape, whole
+from neurosim.exchange.onnx_attributes import allow, as_written, axes_of, integers, needs, number, of_shape, whole
 from neurosim.exchange.onnx_chain import Chain, Graph, State, Table
-from neurosim.exchange.onnx_graph import Array, Node
+from neurosim.exchange.onnx_graph import DOUBLE, FLOAT, Array, Node
 from neurosim.exchange.onnx_reading import place, refused
 from neurosim.network.layers import Window
 
-_DOUBLE, _FLOAT = 11, 1
 _MOST_CELLS = 10_000
 
 
@@ -160,9 +159,7 @@ def _global_max(graph: Graph, chain: Chain, node: Node, state: State) -> State:
 
 
 def _mean(graph: Graph, chain: Chain, node: Node, state: State) -> State:
-    axes = node.attributes.get("axes")
-    given = graph.weights(node, 1, "axes")
-    axes = sorted(axis % 4 for axis in (tuple(map(int, given.ravel())) if given is not None else axes or ()))
+    axes = sorted(axis % 4 for axis in axes_of(graph, node) or ())
     wanted = [2, 3] if state.layout == "first" else [1, 2]
     needs(node, state, "first", "last")
     if axes != wanted:
@@ -183,7 +180,7 @@ def _batch_norm(graph: Graph, chain: Chain, node: Node, state: State) -> State:
         name: state.in_our_order(of_shape(node, graph.weights(node, place_of, name), (width,), name))
         for place_of, name in enumerate(names, 1)
     }
-    momentum = float(str(np.float32(1 - number(node, "momentum", 0.9))))
+    momentum = as_written(1 - number(node, "momentum", 0.9))
     epsilon = number(node, "epsilon", 1e-5)
     if epsilon <= 0 or (arrays["variance"] < 0).any():
         raise refused(f"{place(node)} divides by the root of a negative number")
@@ -260,8 +257,7 @@ def _shaped(chain: Chain, node: Node, state: State, axes: tuple[int, ...]) -> St
 def _squeeze(graph: Graph, chain: Chain, node: Node, state: State) -> State:
     if state.layout != "cell":
         raise refused(f"{place(node)} leaves out an axis")
-    given = graph.weights(node, 1, "axes")
-    axes = node.attributes.get("axes") if given is None else tuple(map(int, given.ravel()))
+    axes = axes_of(graph, node)
     ones = {number for number, size in enumerate(state.axes, 1) if size == 1}
     if axes is not None and {axis % 4 for axis in axes} != ones:
         raise refused(f"{place(node)} leaves out some of the axes of a map only")
@@ -280,9 +276,7 @@ def _transpose(graph: Graph, chain: Chain, node: Node, state: State) -> State:
 
 def _dropout(graph: Graph, chain: Chain, node: Node, state: State) -> State:
     given = graph.weights(node, 1, "ratio")
-    rate = (
-        number(node, "ratio", 0.5) if given is None else float(str(np.float32(given.ravel()[0]))) if given.size else 0.5
-    )
+    rate = number(node, "ratio", 0.5) if given is None else as_written(given.ravel()[0]) if given.size else 0.5
     training = graph.weights(node, 2, "training mode")
     if training is not None and training.any():
         raise refused(f"{place(node)} drops numbers at random")
@@ -296,7 +290,7 @@ def _same(graph: Graph, chain: Chain, node: Node, state: State) -> State:
 
 
 def _cast(graph: Graph, chain: Chain, node: Node, state: State) -> State:
-    if node.attributes.get("to") not in (_DOUBLE, _FLOAT):
+    if node.attributes.get("to") not in (DOUBLE, FLOAT):
         raise refused(f"{place(node)} makes other numbers of its inputs than floating point ones")
     return state
 

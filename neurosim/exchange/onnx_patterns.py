@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
+from neurosim.exchange.onnx_attributes import as_written
 from neurosim.exchange.onnx_chain import Chain, Graph, State, Table
 from neurosim.exchange.onnx_graph import Node
 from neurosim.exchange.onnx_reading import place, refused
@@ -44,7 +43,7 @@ def _silu(graph: Graph, name: str, inner: Node, outer: Node) -> tuple[Table, str
         factor, sigmoid = graph.constant(inner, name), graph.only(inside, "Sigmoid")
         if factor is None or sigmoid is None:
             return None
-        beta, inside = float(str(np.float32(factor))), sigmoid.outputs[0]
+        beta, inside = as_written(factor), sigmoid.outputs[0]
     elif inner.kind != "Sigmoid":
         return None
     if not _product(outer, name, inside) or len(graph.users[inside]) != 1:
@@ -118,7 +117,7 @@ def _softplus(graph: Graph, name: str, users: Sequence[Node]) -> tuple[Table, st
         return None
     if divided.inputs[0] != inner.outputs[0] or graph.constant(divided, inner.outputs[0]) != beta:
         return None
-    return {"name": "softplus", "beta": float(str(np.float32(beta)))}, divided.outputs[0]
+    return {"name": "softplus", "beta": as_written(beta)}, divided.outputs[0]
 
 
 def _glu(graph: Graph, chain: Chain, node: Node, state: State) -> tuple[str, State]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from neurosim.errors import UsageError
 from neurosim.exchange.onnx_file import check_onnx
-from neurosim.exchange.onnx_graph import Array, Node
+from neurosim.exchange.onnx_graph import DOUBLE, FLOAT, Array, Node
 from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.printable import label, shortened
 
@@ -30,7 +30,6 @@ MOST_NUMBERS = 1 << 28
 # Versions of the operators before this one mean other things by the same names.
 OLDEST = 9
 LONGEST_NAME = 80
-FLOAT = 1
 # How ONNX numbers types, and where it keeps such numbers when they are not raw bytes.
 _TYPES: Mapping[int, tuple[str, str]] = {
     FLOAT: ("<f4", "float_data"),
@@ -38,7 +37,7 @@ _TYPES: Mapping[int, tuple[str, str]] = {
     7: ("<i8", "int64_data"),
     9: ("?", "int32_data"),
     10: ("<f2", ""),
-    11: ("<f8", "double_data"),
+    DOUBLE: ("<f8", "double_data"),
 }
 _EXTERNAL = 1
 
@@ -254,7 +253,9 @@ class _Reader:
             case 3:
                 return attribute.s.decode()
             case 4:
-                return self._array(attribute.t, f"the numbers of {place(node)}")
+                array = self._array(attribute.t, f"the numbers of {place(node)}")
+                # Nobody else has an attribute that may be an array; words differ from whatever is expected.
+                return array if node.kind == "Constant" else f"an array of shape {array.shape}"
             case 6:
                 return tuple(map(float, attribute.floats))
             case 7:

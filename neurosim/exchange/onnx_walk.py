@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,10 +55,7 @@ def _given(read: Read) -> State:
             return State((height, width, channels), "first", read.shape)
         if decisive.kind == "Transpose" or (decisive.kind, decisive.attributes.get("axis", -1)) in _LAST:
             return State(read.shape, "last", read.shape)
-    size = 1
-    for extent in read.shape:
-        size *= extent
-    return State((size,), "other", read.shape)
+    return State((math.prod(read.shape),), "other", read.shape)
 
 
 class Walker:

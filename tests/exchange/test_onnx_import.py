@@ -182,6 +182,7 @@ def graph_of(nodes, shape, weights=(), output="y"):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
 
 
+ARRAY = numpy_helper.from_array(np.array([2, 3]))
 # How many of ONNX's cases, of one operator on float32 numbers, are a layer of neurosim: docs/exchange.md says so too.
 CASES = 91
 
@@ -273,6 +274,13 @@ KERNEL = {"k": np.ones((2, 2, 3, 3), np.float32)}
         ([node("Conv", "x", "k")], [1, 2, 2, 2], KERNEL, "has a window that is larger than its map"),
         ([node("Conv", "x", "k"), ], [1, 3, 6, 6], KERNEL, "needs weights of shape (2, 3, 3, 3)"),
         ([FIRST, node("Elu", "a", alpha=float("nan"))], [1, 3], EYE, "has alpha = nan, which is no number"),
+        ([FIRST, node("Cast", "a", to=ARRAY)], [1, 3], EYE, "makes other numbers of its inputs"),
+        ([FIRST, node("Gelu", "a", approximate=ARRAY)], [1, 3], EYE,
+         "has approximate = 'an array of shape (2,)', and only 'none' and 'tanh' are understood"),
+        ([node("Conv", "x", "k", auto_pad=ARRAY)], [1, 3, 6, 6], {"k": np.ones((2, 3, 3, 3), np.float32)},
+         "has auto_pad = 'an array of shape (2,)'"),
+        ([node("ReduceMean", "x", axes=3)], IMAGES, {}, "has axes = 3: whole numbers are expected"),
+        ([node("ReduceMean", "x", "f")], IMAGES, {"f": np.array([np.nan, 2])}, "has axes = (nan, 2.0)"),
         ([FIRST, node("Relu", "a")], [1, 3], {"w": np.full((3, 3), np.nan, np.float32)}, "is not of finite float32"),
         ([FIRST, node("Relu", "a")], [1, 3], {"w": np.ones((3, 3), np.complex64)}, "of a type that is not understood"),
         ([node("Relu", "x")], [1, 3], {}, "there is nothing to train"),
