@@ -77,6 +77,14 @@ def test_scripts_are_tidy(name, tmp_path):
     )
 
 
+def test_many_branches_are_tidy(tmp_path):
+    branches = [[{"kind": "dense", "units": 2}]] * 7
+    layers = [{"kind": "concatenation", "branches": branches}, {"kind": "dense", "units": 3, "activation": "softmax"}]
+    for library in ("keras", "torch"):
+        exported(simulator("iris", {"network.layers": layers}), library, tmp_path, library)
+    tidy(tmp_path)
+
+
 def test_what_keras_lacks_is_named(tmp_path):
     layers = [{"kind": "dense", "units": 4}, {"kind": "gated", "gate": "glu"}, {"kind": "dense", "units": 3}]
     changes = {"network.layers": layers, "network.loss": "mse"}
