@@ -176,6 +176,8 @@ def compile_for_host(modules: Sequence[str], kernel: str, *, fusing: bool = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(optimized, builder)
     text = _with_checks(str(optimized))
+    # Also tables that the optimizer has made of a choice need an address that can be asked for.
+    text = re.sub(r"^(@.* = )private ", r"\1internal ", text, flags=re.MULTILINE)
     if fusing:
         text = re.sub(r"= (fmul|fadd|fsub) (float|double) ", r"= \1 contract \2 ", text)
     types = _parameter_types(text, kernel)

@@ -108,6 +108,20 @@ def test_local_memory_is_each_threads_own(device):
 
 
 @cuda.jit
+def one_of_three(x, y):
+    i = cuda.grid(1)
+    y[i] = 1 if x[i] in (3, 5, 7) else 0
+
+
+def test_what_the_optimizer_makes_a_table_of_can_be_read(device):
+    """It looks up the numbers to compare with: an array of constants that no kernel has asked for."""
+    x = np.arange(24, dtype=np.int32)
+    _, y = run(one_of_three, x, zeros())
+    np.testing.assert_array_equal(y, np.isin(x, (3, 5, 7)))
+    assert device.findings() == []
+
+
+@cuda.jit
 def last_block_adds(parts, done, total):
     """By a fence and an atomic: whoever is last sees what all others have written."""
     if cuda.threadIdx.x == 0:
