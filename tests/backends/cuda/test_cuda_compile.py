@@ -22,6 +22,7 @@ SCRIPT = """
 import json
 import sys
 
+from cuda.bindings import nvjitlink
 from numba import types
 import support
 from cuda_emulator.emulated_networks import OWN, SHARED, maps, vectors
@@ -102,7 +103,8 @@ def note(what, entry, kernel, signature, tiles=None, threads=256, predicted=None
             meetings = count(disassembled(used.code), used.name, "RED")
         numbers = {name: getattr(used, name) for name in ("registers", "spilled", "shared", "wide", "fusible")}
         numbers |= {"blocks": used.blocks(threads), "loops": loops, "step": step, "meetings": meetings}
-        found.append({"what": what, "entry": entry, "capability": capability, **numbers})
+        toolkit = nvjitlink.version()[0]
+        found.append({"what": what, "entry": entry, "capability": capability, "toolkit": toolkit, **numbers})
 
 
 for what, layers, shape, kinds, optimizer, loss in NETWORKS:
@@ -152,11 +154,16 @@ ENTRIES = {
 # Instructions for each multiply-add in the slowest of the three products of dense layers: before sm_100, whose kernels
 # are given to another version of LLVM, and from there on.
 MOST_INSTRUCTIONS = {
-    # From sm_100 on, 3.8: for sm_120 by the toolkit of CUDA 12.9, for sm_100 by that of CUDA 13.0.
-    "separate.run": (4.2, 3.9),
+    "separate.run": (4.2, 3.7),
     "persistent.train_epoch": (11.0, 9.0),
     # With one sum a thread; with the three of ten outputs it is half of that.
     "resident.train_resident": (5.0, 5.0),
+}
+# In place of these, where a toolkit (of CUDA 12 or 13) makes more of them for a GPU.
+MORE_INSTRUCTIONS = {
+    ("separate.run", 12, (10, 0)): 3.8,
+    ("separate.run", 12, (12, 0)): 3.85,
+    ("separate.run", 13, (10, 0)): 3.85,
 }
 # Barriers of a block in each turn of these loops, which may be for several tiles; and of all blocks in a whole kernel,
 # of which one is before the first step.
@@ -216,5 +223,6 @@ def check_products(kernel):
     assert all(barriers == expected for _, barriers in kernel["loops"]), kernel
     assert kernel["meetings"] == MEETINGS.get(f"{kernel['what']} {kernel['entry']}", kernel["meetings"]), kernel
     if kernel["what"] == "dense":
-        most = MOST_INSTRUCTIONS[kernel["entry"]][kernel["capability"][0] >= 10]
+        entry, gpu = kernel["entry"], tuple(kernel["capability"])
+        most = MORE_INSTRUCTIONS.get((entry, kernel["toolkit"], gpu), MOST_INSTRUCTIONS[entry][gpu >= (10, 0)])
         assert max(each for each, _ in kernel["loops"]) <= most, kernel
