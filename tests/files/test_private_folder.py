@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -26,13 +28,17 @@ def umask():
 
 
 @pytest.fixture
-def place(tmp_path, umask):
-    """A folder that all may look into, as the ones above it."""
-    folder = tmp_path
-    while not folder.stat().st_mode & stat.S_IXOTH:
-        folder.chmod(folder.stat().st_mode | 0o055)
-        folder = folder.parent
-    return tmp_path
+def place(umask):
+    """A folder that all may look into, as the ones above it.
+
+    None of pytest's own: each session that begins closes the folder of all of the user's sessions to others.
+    """
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made).resolve()
+        for each in (folder, *folder.parents):
+            if not each.stat().st_mode & stat.S_IXOTH:
+                each.chmod(each.stat().st_mode | 0o055)
+        yield folder
 
 
 def refused(path, what):
@@ -137,7 +143,7 @@ def test_what_cannot_be_written_whole_leaves_nothing(tmp_path, umask):
 # A victim loads kernels, a stranger puts what is evil wherever on the way he can, and the victim loads them again: the
 # same process, then another one. All is loaded before the users change, who may not be able to read this Python.
 ATTACK = r"""
-import grp, os, pickle, pwd, sys, tempfile
+import grp, os, pickle, pwd, sys, tempfile, traceback
 from dataclasses import replace
 from pathlib import Path
 from neurosim import build_registry
@@ -195,6 +201,9 @@ def forked(user, work):
             work()
             sys.stdout.flush()
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
         finally:
             os._exit(1)
     return child
@@ -210,9 +219,10 @@ os.environ["NEUROSIM_CACHE"] = str(shared / "neurosim")
 (wait, go), (tell, ready) = os.pipe(), os.pipe()
 
 def victim():
+    os.close(go)  # With an end of his own he would wait for ever for one who has failed.
     kernels()
     os.write(ready, b"r")
-    os.read(wait, 1)
+    assert os.read(wait, 1), "nobody says that the attack is over"
     kernels()
 
 running = forked(VICTIM, victim)
