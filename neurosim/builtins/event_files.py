@@ -1,7 +1,7 @@
 """The event files that TensorBoard reads: events in the encoding of Protocol Buffers, each framed as a TFRecord.
 
-Written here because it is little: a library for it would be a dependency, and brings more threads than it has formats.
-The numbers of the fields are those of ``event.proto``, ``summary.proto`` and ``tensor.proto``.
+Written here because it is little, and a library for it would be one more dependency. The numbers of the fields are
+those of ``event.proto``, ``summary.proto`` and ``tensor.proto``.
 """
 
 import functools
