@@ -30,7 +30,7 @@ def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[
     yield from network_consistency_faults(tree, registry)
     for path, choice in schedules_of(tree):
         yield from _share(choice, registry.schedules, path, "warmup")
-        for key in ("period", "growth"):
+        for key in ("every", "period", "growth"):
             yield from _at_least_1(choice, registry.schedules, path, key)
     yield from _training(tree, registry)
     yield from _expectations(tree, registry)

@@ -237,8 +237,10 @@ def test_backends_follow_the_losses(backend):
     assert Course(settings, 1, losses).settings(0, 5).rates == pytest.approx([0.25, 0.25, 0.125, 0.125, 0.0625])
 
 
-@pytest.mark.parametrize("wrong", [{"period": 0.5}, {"growth": 0}])
-def test_restarts_take_an_epoch_or_more(wrong):
-    (key,) = wrong
+@pytest.mark.parametrize(
+    ("name", "key", "wrong"),
+    [("cosine_restarts", "period", 0.5), ("cosine_restarts", "growth", 0), ("epoch_decay", "every", 0)],
+)
+def test_decays_and_restarts_take_an_epoch_or_more(name, key, wrong):
     with pytest.raises(ScenarioError, match=rf"optimizer.schedule.{key}: expected a number of at least 1, not"):
-        load_scenario("xor", overrides={"optimizer.schedule": {"name": "cosine_restarts", **wrong}})
+        load_scenario("xor", overrides={"optimizer.schedule": {"name": name, key: wrong}})
