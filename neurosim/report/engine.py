@@ -8,7 +8,10 @@ from importlib.resources import files
 from neurosim.formulas.javascript import Script
 
 # In the order of their dependencies.
-MODULES = ("random", "initial", "layers", "network", "updating", "trainer", "datasets", "history")
+MODULES = (
+    "random", "initial", "layers/layer", "layers/activation", "layers/dense", "layers/combination", "layers/dropout",
+    "layers/normalization", "layers/branches", "layers/kinds", "network", "updating", "trainer", "datasets", "history",
+)  # fmt: skip
 
 
 def engine(script: Script) -> str:

@@ -30,7 +30,7 @@ MODULES = (
     "play/output", "play/losses", "play/controls", "play/more", "play/opening", "play/pad", "play/questions",
     "play/worker", "play/remote", "play/formula", "play/app", "play/distant", "play/start",
 )  # fmt: skip
-# The kinds of layers in ``assets/play/layers.js``.
+# The kinds of layers in ``assets/play/layers/kinds.js``.
 KINDS = (
     "dense", "activation", "gated", "maxout", "dropout", "batch_norm", "layer_norm", "flatten", "residual",
     "concatenation",
