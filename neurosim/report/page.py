@@ -1,19 +1,13 @@
-"""The page as a single file: it loads nothing from elsewhere, and its policy forbids it to.
-
-The policy names the style and the script in the file by their SHA-256, so nothing else runs, whatever the texts of a
-scenario contain.
-"""
+"""The page about one run or several, as a single file."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neurosim.formulas.javascript import Script
 from neurosim.markup import escape
+from neurosim.report.document import document
 from neurosim.report.engine import asset
 from neurosim.report.sections import contents
 
@@ -57,46 +51,13 @@ def page(
     figures : str
         HTML below the title.
     """
-    style = asset("page.css")
-    code = _code(script)
-    policy = (
-        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    # Nothing in the data can close the element that holds them.
-    data = json.dumps({"runs": runs}, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<header>
+    main = f"""<header>
 <p class="soft">neurosim: {escape(above)}</p>
 <h1>{escape(title)}</h1>
 {figures}
 </header>
-{contents(entries)}
-</main>
-<div id="tip" role="status" hidden></div>
-<script type="application/json" id="recorded">{data}</script>
-<script>{code}</script>
-</body>
-</html>
-"""
-
-
-def _code(script: Script) -> str:
+{contents(entries)}"""
     parts = [asset(f"{name}.js") for name in SCRIPTS]
-    return '"use strict";\n(() => {\n' + "\n".join([*parts[:-1], script.source, parts[-1]]) + "})();\n"
-
-
-def hashed(text: str) -> str:
-    """What a policy calls a script or a style by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return document(
+        title, main, ("recorded", {"runs": runs}), asset("page.css"), [*parts[:-1], script.source, parts[-1]]
+    )

@@ -1,11 +1,7 @@
-"""The page that trains, as a single file: it loads nothing from elsewhere, and its policy forbids it to.
-
-The policy names the style and the script by their SHA-256. The script starts a worker from its own text.
-"""
+"""The page that trains, as a single file; its script starts a worker from its own text."""
 
 from __future__ import annotations
 
-import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -18,8 +14,8 @@ from neurosim.formulas.javascript import Script
 from neurosim.markup import escape
 from neurosim.plugin import Activation
 from neurosim.problem.assembly import Problem
+from neurosim.report.document import document
 from neurosim.report.engine import asset, engine
-from neurosim.report.page import hashed
 from neurosim.report.twin import catalog, splits
 from neurosim.scenario import Scenario
 from neurosim.scenario.augmentation import AugmentationSection
@@ -68,36 +64,17 @@ def playground(
     given = _given(scenario, problem, known, splits={} if distant else splits(problem))
     if served is not None:
         given["served"] = {**served, "distant": distant}
-    style = asset("page.css") + asset("play.css")
-    parts = [asset(f"{name}.js") for name in MODULES]
-    code = '"use strict";\n(() => {\n' + "\n".join([engine(script), *parts]) + "})();\n"
-    policy = (
-        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; img-src data:; "
-        "worker-src blob:; base-uri 'none'; form-action 'none'" + ("" if served is None else "; connect-src 'self'")
-    )
-    # Nothing in the data can close the element that holds them.
-    data = json.dumps(given, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    allowed = "worker-src blob:; " + ("" if served is None else "connect-src 'self'; ")
     title = scenario.scenario.headline
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>{style}</style>
-</head>
-<body class="play">
-<main>
-<header><h1>{escape(title)}</h1></header>
-</main>
-<div id="tip" role="status" hidden></div>
-<script type="application/json" id="given">{data}</script>
-<script>{code}</script>
-</body>
-</html>
-"""
+    return document(
+        title,
+        f"<header><h1>{escape(title)}</h1></header>",
+        ("given", given),
+        asset("page.css") + asset("play.css"),
+        [engine(script), *(asset(f"{name}.js") for name in MODULES)],
+        allowed=allowed,
+        kind="play",
+    )
 
 
 def _given(scenario: Scenario, problem: Problem, known: dict[str, Any], splits: dict[str, Any]) -> dict[str, Any]:
