@@ -7,8 +7,15 @@ class Maps {
 
   // Outputs of all layers over a grid with so many cells along each side.
   compute(cells) {
-    const { network, box, scales } = this;
+    const { network } = this;
     const rows = network.inputs === 1 ? cells : cells * cells;
+    const x = this.grids[cells]?.x ?? this.grid(cells, rows);
+    this.grids[cells] = { x, outputs: this.through(x, rows), rows };
+    return this.grids[cells];
+  }
+
+  grid(cells, rows) {
+    const { network, box, scales } = this;
     const x = new Float64Array(rows * network.inputs);
     const along = (k, place) => {
       const raw = box[k][0] + ((place + 0.5) / cells) * (box[k][1] - box[k][0]);
@@ -21,15 +28,20 @@ class Maps {
         x[2 * r + 1] = along(1, cells - 1 - Math.floor(r / cells));
       }
     }
-    const outputs = [];
+    return x;
+  }
+
+  // Outputs of each layer for some rows.
+  through(x, rows) {
+    const { network } = this;
     const pass = { rows, training: false, keys: null };
+    const outputs = [];
     let passed = x;
     for (const layer of network.layers) {
       passed = layer.forward(passed, pass, network);
       outputs.push(passed.slice(0, rows * layer.units));
     }
-    this.grids[cells] = { x, outputs, rows };
-    return this.grids[cells];
+    return outputs;
   }
 
   // One unit's numbers, in the colors of the two classes: blue below the middle of its range, orange above it.
@@ -42,27 +54,12 @@ class Maps {
 
   // Some rows of the data, put through the network: for what has more inputs than a plane.
   look(rows) {
-    const { network } = this;
-    const pass = { rows: rows.count, training: false, keys: null };
-    const outputs = [];
-    let passed = rows.x;
-    for (const layer of network.layers) {
-      passed = layer.forward(passed, pass, network);
-      outputs.push(passed.slice(0, rows.count * layer.units));
-    }
-    this.seen = { ...rows, outputs };
+    this.seen = { ...rows, outputs: this.through(rows.x, rows.count) };
   }
 
   // One picture, put through the network: a row, or one that is drawn by hand.
   glance(x, drawn, image) {
-    const { network } = this;
-    const outputs = [];
-    let passed = x;
-    for (const layer of network.layers) {
-      passed = layer.forward(passed, { rows: 1, training: false, keys: null }, network);
-      outputs.push(Array.from(passed.slice(0, layer.units)));
-    }
-    this.glanced = { x, drawn, image, outputs };
+    this.glanced = { x, drawn, image, outputs: this.through(x, 1) };
   }
 
   // Of a network that looks at pictures: the picture, the weights of a unit on its pixels, and how strong others are.
