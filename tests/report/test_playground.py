@@ -223,6 +223,47 @@ def test_a_lesson_asks_before_it_trains_and_keeps_the_answers(opened, tmp_path):
     ]
 
 
+def test_a_lesson_has_only_the_controls_that_it_names(opened, tmp_path):
+    page = opened(page_of(tmp_path, "moons", play__controls=["layers", "speed"])).page
+    page.get_by_text("More settings").click()
+    names = page.locator(".field").evaluate_all("nodes => nodes.map((node) => node.firstChild.textContent)")
+    assert names == ["Speed", "Dropout", "Normalization"]
+    page.get_by_role("button", name="unit 1 of layer 1", exact=True).click()
+    page.get_by_label("Weight from x1").wait_for()
+    assert not page.get_by_label("Weight from x1").is_editable()
+    page.evaluate(
+        """() => {
+            const files = new DataTransfer();
+            files.items.add(new File(["a,b,c\\n1,2,x\\n2,1,y"], "own.csv"));
+            window.dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+        }"""
+    )
+    page.get_by_label("Dropout").select_option(label="0.2")
+    page.get_by_text("dropout 0.2").first.wait_for()
+    assert page.get_by_text("own.csv").count() == 0
+
+
+def test_hidden_layers_come_and_go_with_what_follows_them(moons):
+    page = moons.page
+    page.get_by_text("More settings").click()
+    page.get_by_label("Dropout").select_option(label="0.2")
+    page.get_by_label("Normalization").select_option(label="batch norm")
+
+    def columns():
+        return page.locator(".column:not(.inputs)").evaluate_all("nodes => nodes.map((node) => node.textContent)")
+
+    first = columns()
+    assert [words for words in first if words in {"batch norm", "dropout 0.2"}] == 2 * ["batch norm", "dropout 0.2"]
+    button(moons, "One hidden layer more").click()
+    assert len(columns()) == len(first) + 3
+    button(moons, "One hidden layer less").click()
+    assert columns() == first
+    for _ in range(3):
+        button(moons, "One hidden layer less").click()
+    assert len(columns()) == 1
+    clock(moons, "step 0$")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,5 +1,7 @@
 // The page: it holds the scenario and what the worker has told last, and brings its parts up to date.
 
+// What has no units of its own, or makes something of those before it.
+const FOLLOWING = ["flatten", "activation", "gated", "maxout", "dropout", "batch_norm", "layer_norm"];
 // Rows that are counted at each drawing.
 const MOST_JUDGED = 500;
 
@@ -67,7 +69,7 @@ class App {
     for (const kind of ["dragover", "drop"]) {
       window.addEventListener(kind, (event) => {
         event.preventDefault();
-        if (kind === "drop" && event.dataTransfer.files.length) this.take(event.dataTransfer.files[0]);
+        if (kind === "drop" && this.takesFiles && event.dataTransfer.files.length) this.take(event.dataTransfer.files[0]);
       });
     }
     this.addFormula(middle);
@@ -85,12 +87,17 @@ class App {
 
   // Activations can be typed in where a server reads them.
   addFormula(root) {
-    if (this.served?.typed) new FormulaPanel(element("details", root, { class: "own" }), this, this.served.typed);
+    if (this.served?.typed && this.shows("activation")) new FormulaPanel(element("details", root, { class: "own" }), this, this.served.typed);
   }
 
   // Whether the scenario's section [play] shows a group of controls.
   shows(control) {
     return !this.play.controls || this.play.controls.includes(control);
+  }
+
+  // Whether its data can be others: those of a run, and those that only the server has, are what they are.
+  get takesFiles() {
+    return this.shows("data") && !this.served?.live && !this.served?.distant;
   }
 
   // The problem anew, from its first step.
@@ -286,6 +293,12 @@ class App {
     return table?.activation ? this.made.choice(table.activation).name : "tanh";
   }
 
+  // What a hidden layer may have, as options.
+  activations() {
+    const found = Object.entries(this.catalog.activations).filter(([, record]) => !record.row);
+    return found.map(([name]) => [name, name]).sort();
+  }
+
   activate(activation) {
     for (const table of this.hidden()) {
       table.activation = activation;
@@ -311,15 +324,21 @@ class App {
     this.layers[place].units = Math.min(Math.max(units, 1), 256);
     delete this.layers[place].weight;
     if (Array.isArray(this.layers[place].bias)) delete this.layers[place].bias;
-    const next = this.layers[place + 1];
-    if (next?.weight) delete next.weight;
+    const next = this.layers.slice(place + 1).find((table) => table.kind === "dense");
+    delete next.weight;
     this.change({});
   }
 
+  // One hidden layer more, with the dropout and the normalization of the one before; or the last one less, with all
+  // that follows it.
   deepen(by) {
     const { layers } = this;
-    if (by > 0) layers.splice(-1, 0, { kind: "dense", units: 4, activation: this.hiddenActivation() });
-    else if (layers.length > 1) layers.splice(-2, 1);
+    const last = layers.slice(0, -1).findLastIndex((table) => !FOLLOWING.includes(table.kind));
+    const behind = layers.slice(last + 1, -1);
+    if (by > 0) {
+      const alike = behind.filter((table) => table.kind === "dropout" || table.kind in NORMS);
+      layers.splice(-1, 0, { kind: "dense", units: 4, activation: this.hiddenActivation() }, ...structuredClone(alike));
+    } else if (last >= 0) layers.splice(last, behind.length + 1);
     for (const table of layers) delete table.weight;
     this.change({});
   }

@@ -55,9 +55,9 @@ class Controls {
         app.change({ optimizer: { name, lr: app.defaultRate(name) } }),
       );
     }
-    const hidden = Object.entries(catalog.activations).filter(([, record]) => !record.row);
-    const options = hidden.map(([name]) => [name, name]).sort();
-    if (app.shows("activation")) this.choice(root, "Activation", options, app.hiddenActivation(), (name) => app.activate(name));
+    if (app.shows("activation")) {
+      this.choice(root, "Activation", app.activations(), app.hiddenActivation(), (name) => app.activate(name));
+    }
     if (app.shows("loss")) {
       const losses = app.losses().map((name) => [name.replaceAll("_", " "), name]);
       const loss = this.choice(root, "Loss", losses, app.lossName(), (name) => app.change({ "network.loss": name }));
@@ -126,7 +126,7 @@ class Controls {
   // How the answers are shown.
   looks(parent) {
     const { app } = this;
-    app.pad.build(parent);
+    if (app.shows("draw")) app.pad.build(parent);
     const drawn = app.network.inputs <= 2 && app.points.test;
     if (drawn) this.tick(parent, "show test rows", app.showsTest, (on) => app.show({ showsTest: on }));
     if (app.network.inputs === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));

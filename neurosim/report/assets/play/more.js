@@ -9,21 +9,53 @@ class More {
   }
 
   build(parent) {
-    const { app, controls } = this;
+    const { app } = this;
     const open = parent.querySelector("details")?.open;
     parent.replaceChildren();
-    const [ofOptimizer, ofLayers] = ["optimizer", "layers"].map((name) => app.shows(name));
-    if (!ofOptimizer && !ofLayers) return;
+    const fields = element("div", null, { class: "controls" });
+    const groups = ["optimizer", "loss", "activation", "layers", "weights"];
+    for (const name of groups) if (app.shows(name)) this[name](fields);
+    if (!fields.children.length) return;
     const root = element("details", parent, { class: "more", ...(open ? { open: "" } : {}) });
     element("summary", root, {}, "More settings");
-    const fields = element("div", root, { class: "controls" });
-    if (ofOptimizer) this.parameters(fields);
-    if (!ofLayers) return;
+    root.append(fields);
+  }
+
+  // These take effect at once; all others begin anew.
+  optimizer(fields) {
+    const { app } = this;
+    const { catalog, settings } = app;
+    const { params } = catalog.optimizers[settings.get("optimizer.name")];
+    for (const [name, usual] of Object.entries(params)) {
+      if (name === "lr" || typeof usual !== "number") continue;
+      this.number(fields, name, settings.get(`optimizer.${name}`) ?? usual, (value) => app.tune(name, value));
+    }
+  }
+
+  loss(fields) {
+    const { app } = this;
+    const loss = app.made.choice(app.settings.get("network.loss"));
+    for (const [name, usual] of Object.entries(app.catalog.losses[loss.name].params)) {
+      if (typeof usual !== "number") continue;
+      this.number(fields, `${name} of the loss`, loss.params[name] ?? usual, (value) => {
+        app.change({ "network.loss": { name: loss.name, ...loss.params, [name]: value } });
+      });
+    }
+  }
+
+  activation(fields) {
+    const { app, controls } = this;
     app.hidden().forEach((table, k) => {
-      const all = Object.entries(app.catalog.activations).filter(([, record]) => !record.row).map(([name]) => [name, name]).sort();
       const now = table.activation ? app.made.choice(table.activation).name : "identity";
-      controls.choice(fields, `Function of layer ${k + 1}`, all, now, (name) => this.change(table, { activation: name, init: undefined }));
+      controls.choice(fields, `Function of layer ${k + 1}`, app.activations(), now, (name) => {
+        Object.assign(table, { activation: name, init: undefined });
+        this.tidied();
+      });
     });
+  }
+
+  layers(fields) {
+    const { app, controls } = this;
     const between = (kind) => app.layers.find((table) => table.kind === kind);
     const rates = RATES_OF_DROPOUT.map((rate) => [String(rate), rate]);
     controls.choice(fields, "Dropout", rates, between("dropout")?.rate ?? 0, (rate) => {
@@ -34,6 +66,10 @@ class More {
     controls.choice(fields, "Normalization", norms, norm, (kind) => {
       this.putBetween((table) => table.kind in NORMS, kind ? { kind, ...NORMS[kind] } : null, false);
     });
+  }
+
+  weights(fields) {
+    const { app, controls } = this;
     const first = app.layers.find((table) => table.kind === "dense");
     const initializers = Object.keys(app.catalog.initializers).map((name) => [name.replaceAll("_", " "), name]);
     const init = first?.init ? app.made.choice(first.init).name : "";
@@ -41,24 +77,6 @@ class More {
       for (const table of app.layers) if (table.kind === "dense") Object.assign(table, { init: name || undefined });
       this.tidied();
     });
-  }
-
-  // Those of the optimizer take effect at once, those of the loss begin anew.
-  parameters(fields) {
-    const { app } = this;
-    const { catalog, settings } = app;
-    const { params } = catalog.optimizers[settings.get("optimizer.name")];
-    for (const [name, usual] of Object.entries(params)) {
-      if (name === "lr" || typeof usual !== "number") continue;
-      this.number(fields, name, settings.get(`optimizer.${name}`) ?? usual, (value) => app.tune(name, value));
-    }
-    const loss = app.made.choice(settings.get("network.loss"));
-    for (const [name, usual] of Object.entries(catalog.losses[loss.name].params)) {
-      if (typeof usual !== "number") continue;
-      this.number(fields, `${name} of the loss`, loss.params[name] ?? usual, (value) => {
-        app.change({ "network.loss": { name: loss.name, ...loss.params, [name]: value } });
-      });
-    }
   }
 
   number(fields, label, value, changed) {
@@ -69,11 +87,6 @@ class More {
       if (input.value.trim() !== "" && Number.isFinite(given)) changed(given);
       else input.value = value;
     });
-  }
-
-  change(table, changes) {
-    Object.assign(table, changes);
-    this.tidied();
   }
 
   // One layer behind each hidden one, in place of those that are like it: at the end of what follows that, or at once.

@@ -81,7 +81,8 @@ class UnitPanel {
     const row = element("tr", body);
     element("th", row, { scope: "row" }, name);
     const label = input === null ? "Bias" : `Weight from ${name}`;
-    const field = element("input", element("td", row), { type: "number", step: "any", "aria-label": label });
+    const fixed = app.shows("weights") ? {} : { readonly: "" };
+    const field = element("input", element("td", row), { type: "number", step: "any", "aria-label": label, ...fixed });
     field.addEventListener("change", () => {
       const value = Number(field.value);
       if (field.value.trim() !== "" && Number.isFinite(value)) this.setWeight(index, value);
