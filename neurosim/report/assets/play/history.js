@@ -27,7 +27,7 @@ class History {
   branch() {
     const { steps } = this.trainer;
     const last = this.curves.steps.at(-1) ?? -1;
-    this.states = this.states.filter((state) => state.steps < steps);
+    while (this.states.at(-1)?.steps >= steps) this.states.pop();
     if (last < steps) return;
     const from = this.curves.steps.findIndex((step) => step >= steps);
     this.other = columnsOf(this.curves, (column) => column.slice(Math.max(from - 1, 0)));

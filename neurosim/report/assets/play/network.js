@@ -46,10 +46,9 @@ class Network {
   // From the gradient with respect to the outputs, or the sums before them; enters `gradient`.
   backward(d, pass) {
     this.gradient.fill(0);
-    const before = this.layers.slice(0, -1);
     const fromSums = this.loss.pair !== null;
-    const last = this.layers.at(-1).backward(d, pass, this, fromSums);
-    const sent = before.reduceRight((error, layer) => layer.backward(error, pass, this), last);
+    let sent = this.layers.at(-1).backward(d, pass, this, fromSums);
+    for (let place = this.layers.length - 2; place >= 0; place -= 1) sent = this.layers[place].backward(sent, pass, this);
     for (const { weight, l1, l2 } of this.penalized) {
       for (let k = weight.offset; k < weight.offset + weight.size; k += 1) {
         const value = this.values[k];
@@ -57,6 +56,14 @@ class Network {
       }
     }
     return sent;
+  }
+
+  // Whether all that is learned is: asked after each step, so without a call for each number.
+  get isFinite() {
+    const { values } = this;
+    let sum = 0;
+    for (let k = 0; k < values.length; k += 1) sum += 0 * values[k];
+    return sum === 0;
   }
 
   // What large weights cost.

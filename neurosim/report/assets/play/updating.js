@@ -26,38 +26,39 @@ class Updating {
     const { network, record } = this;
     this.state = Object.fromEntries(record.slots.map((slot) => [slot, new Float64Array(network.size)]));
     const named = { w: network.values, g: network.gradient, u: new Float64Array(network.size), ...this.state };
-    // The only helper that no reduction gives says whether a number is a bias.
-    this.known = Object.fromEntries(record.parts.flatMap((part) => part.helpers.map((name) => [name, null])));
+    // The value of each reduction for each number. The only helper that none gives says whether a number is a bias.
+    const reduced = record.parts.flatMap((part) => part.before);
+    this.known = Object.fromEntries(reduced.map(({ name }) => [name, new Float64Array(network.size)]));
     this.parts = record.parts.map((part) => ({
       ...part,
       update: FORMULAS[part.update],
-      reductions: part.before.map((reduction) => [reduction, named[reduction.of]]),
-      columns: part.numbers.map((name) => named[name]),
+      reductions: part.before.map((reduction) => [reduction, named[reduction.of], this.known[reduction.name]]),
+      columns: [...part.numbers.map((name) => named[name]), ...part.helpers.map((name) => this.known[name])],
       targets: part.results.map((name) => named[name]),
     }));
   }
 
   // Step number `t`, with the factors of schedules by parameter; the learning rate is given as it is.
   step(t, rate, factors = null) {
-    const { network, names, known } = this;
+    const { network, names } = this;
     const scheduled = (params) =>
       params.map((value, k) => (names[k] === "lr" ? rate : value * (factors?.[names[k]] ?? 1)));
     const ofWeights = scheduled(this.params);
     const ofBiases = this.biases === this.params ? ofWeights : scheduled(this.biases);
     for (const part of this.parts) {
-      for (const [reduction, vector] of part.reductions) known[reduction.name] = this.reduced(reduction, vector);
-      const columns = [...part.columns, ...part.helpers.map((name) => known[name])];
+      for (const [reduction, vector, values] of part.reductions) this.reduce(reduction, vector, values);
       for (const { offset, size, isBias } of network.arrays) {
-        part.update(columns, part.targets, offset, offset + size, Number(isBias), t, isBias ? ofBiases : ofWeights);
+        part.update(part.columns, part.targets, offset, offset + size, Number(isBias), t, isBias ? ofBiases : ofWeights);
       }
     }
   }
 
-  // The value of a reduction for each number.
-  reduced({ operation, scope }, vector) {
-    const values = new Float64Array(this.network.size);
+  reduce({ operation, scope }, vector, values) {
     const reduce = REDUCTIONS[operation];
-    if (scope === "network") return values.fill(reduce(vector));
+    if (scope === "network") {
+      values.fill(reduce(vector));
+      return;
+    }
     for (const { offset, size, isBias, shape } of this.network.arrays) {
       const columns = isBias ? 1 : shape.at(-1);
       const rows = size / columns;
@@ -77,7 +78,6 @@ class Updating {
         }
       }
     }
-    return values;
   }
 
   // Nearly the nearest matrix with orthogonal rows, or columns if there are fewer, by Newton and Schulz.

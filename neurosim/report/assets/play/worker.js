@@ -10,11 +10,14 @@ function work(engine) {
   let watched = null; // {row, place, unit}: a step on that row, seen from that unit, is told as well.
   let begun = 0;
   let done = 0;
+  let told = 0; // When the last telling ended, and how long it took.
+  let took = 0;
 
   // As long as a part of the steps may take, in milliseconds, before messages are looked for.
   const PART = 12;
 
   function tell(more = {}) {
+    const since = performance.now();
     waiting = false;
     const { network, steps, epoch, place, stepsOfEpoch } = trainer;
     const { values, statistics } = network;
@@ -25,6 +28,8 @@ function work(engine) {
     const explained = watched && trainer.explain(watched);
     const state = { values: values.slice(), statistics: statistics.slice(), measures, curves, other, explained };
     postMessage({ state: { ...state, steps, epochs: epoch + place / stepsOfEpoch, running, ...more } });
+    told = performance.now();
+    took = told - since;
   }
 
   function train() {
@@ -36,14 +41,15 @@ function work(engine) {
       done += 1;
       if (!running) break;
     }
-    if (waiting) tell();
+    // All rows are evaluated for it: training has half of the time at least.
+    if (waiting && performance.now() - told >= took) tell();
     setTimeout(train, pace && done >= due ? 4 : 0);
   }
 
   function advance() {
     trainer.step();
     history.keep();
-    if (!trainer.network.values.every(Number.isFinite)) {
+    if (!trainer.network.isFinite) {
       running = false;
       tell({ diverged: true });
     }
