@@ -49,7 +49,8 @@ def export(simulator: Simulator, to: str, out: Path) -> list[Path]:
         raise UsageError(*unknown("export format", to, FORMATS))
     ending, what = _ENDINGS.get(to, _SCRIPT)
     if out.suffix != ending:
-        raise UsageError(f"{out} is not the name of {what}", f"Call it {out.with_suffix(ending)}.")
+        better = out / f"network{ending}" if out.is_dir() else out.with_suffix(ending)
+        raise UsageError(f"{out} is not the name of {what}", f"Call it {better}.")
     files = FORMATS[to](simulator)
     paths = {part: out.with_suffix(part) for part in files}
     # The file that is asked for comes last: where it is, what it needs is there too.

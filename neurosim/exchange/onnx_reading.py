@@ -122,7 +122,10 @@ def read_onnx(path: Path) -> Read:
     try:
         model.ParseFromString(content)
     except (DecodeError, ValueError, MemoryError) as error:
-        raise refused("it is damaged, or no ONNX file at all", "Write or download it again.") from error
+        # Files that programs keep their networks in have other names, and beginners try them.
+        again = "Write or download it again."
+        hint = again if path.suffix == ".onnx" else "Export the network as an ONNX file from where it was trained."
+        raise refused("it is damaged, or no ONNX file at all", hint) from error
     try:
         return _Reader(model).read()
     except (UnicodeDecodeError, OverflowError) as error:

@@ -190,6 +190,8 @@ def test_the_name_of_the_file_and_the_format_are_checked(tmp_path):
     network = simulator("xor")
     with pytest.raises(NeurosimError, match=r"is not the name of a script\nCall it .*xor\.py"):
         neurosim.export(network, "numpy", tmp_path / "xor.txt")
+    with pytest.raises(NeurosimError, match=r"\. is not the name of a script\nCall it network\.py"):
+        neurosim.export(network, "numpy", ".")
     with pytest.raises(NeurosimError, match="fortran"):
         neurosim.export(network, "fortran", tmp_path / "xor.py")
 

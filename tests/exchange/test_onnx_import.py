@@ -345,3 +345,7 @@ def test_claims_and_other_files(imported, tmp_path):
     ):
         with pytest.raises(UsageError, match=words):
             imported(content)
+    (tmp_path / "model.pt").write_bytes(b"PK\3\4" + bytes(60))
+    with pytest.raises(UsageError, match="no ONNX file at all") as error:
+        import_onnx(tmp_path / "model.pt", tmp_path / "model")
+    assert error.value.hint == "Export the network as an ONNX file from where it was trained."
