@@ -69,5 +69,7 @@ def of_shape(node: Node, array: Array | None, shape: tuple[int, ...], what: str)
 def needs(node: Node, state: State, *layouts: str) -> None:
     """Raise UsageError for a tensor that lies in another way."""
     if state.layout not in layouts:
-        there = "a map" if state.is_map else "a vector" if state.layout == "vector" else f"{len(state.axes)} axes"
-        raise refused(f"{place(node)} gets {there}, which no layer of neurosim takes so")
+        there = (
+            "a map" if state.is_map else "a vector" if state.layout == "vector" else f"rows of {len(state.axes)} axes"
+        )
+        raise refused(f"{place(node)} gets {there}, which its layer in neurosim cannot take")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from mutants import changed_bytes
 from sizes import sizes
 from support import BUILTINS
 
@@ -45,24 +46,9 @@ def good_files():
     return [*files, *(onnx_files(network)[".onnx"] for network in networks)]
 
 
-def changed_bytes(rng, content):
-    changed = bytearray(content)
-    for _ in range(rng.choice((1, 1, 2, 4))):
-        place, length = rng.randrange(len(changed) + 1), rng.choice((1, 1, 2, 8, 40))
-        match rng.choice(("bit", "byte", "insert", "delete", "cut", "double")):
-            case "bit" if place < len(changed):
-                changed[place] ^= 1 << rng.randrange(8)
-            case "byte" if place < len(changed):
-                changed[place] = rng.randrange(256)
-            case "insert":
-                changed[place:place] = rng.randbytes(length)
-            case "delete":
-                del changed[place : place + length]
-            case "cut":
-                del changed[place:]
-            case "double":
-                changed[place:place] = changed[place : place + length]
-    return bytes(changed)
+def damaged(rng, content):
+    """The content with up to four changes."""
+    return changed_bytes(rng, content, rng.choice((1, 1, 2, 4)))
 
 
 def messages(message):
@@ -90,7 +76,7 @@ def changed_structure(rng, content):
             number = isinstance(value[0], int | float)
             value[rng.randrange(len(value))] = type(value[0])(rng.choice(NUMBERS)) if number else rng.choice(NAMES)
         elif isinstance(value, bytes):
-            setattr(message, field.name, changed_bytes(rng, value))
+            setattr(message, field.name, damaged(rng, value))
         elif isinstance(value, str):
             setattr(message, field.name, rng.choice(KINDS if field.name == "op_type" else NAMES))
         elif isinstance(value, float):
@@ -109,7 +95,7 @@ def attempts(count, seed, tmp_path):
     file = tmp_path / "mutant.onnx"
     import_into(tmp_path / "warm", files[0], file)
     for number in range(count):
-        base, change = rng.choice(files), rng.choice((changed_bytes, changed_structure))
+        base, change = rng.choice(files), rng.choice((damaged, changed_structure))
         try:
             content = change(rng, base)
         except (ValueError, TypeError):  # what Python's side of protobuf does not allow

@@ -17,6 +17,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from mutants import changed_bytes
 from sizes import sizes
 
 import neurosim
@@ -47,6 +48,7 @@ epochs = 1
 [plots]
 pictures = []
 """
+KINDS = ("bit", "byte", "insert", "piece", "delete", "cut", "double", "swap")
 # One in so many goes through the command line too, which does much more.
 COMMANDS = 40
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -87,28 +89,7 @@ def csv_file(rng):
 
 def mutated(rng, content, pieces=()):
     """The content with up to four changes."""
-    changed = bytearray(content)
-    for _ in range(rng.choice((0, 1, 1, 1, 2, 4))):
-        place = rng.randrange(len(changed) + 1)
-        length = rng.choice((1, 1, 2, 8, 40))
-        match rng.choice(("bit", "byte", "insert", "piece", "delete", "cut", "double", "swap")):
-            case "bit" if place < len(changed):
-                changed[place] ^= 1 << rng.randrange(8)
-            case "byte" if place < len(changed):
-                changed[place] = rng.randrange(256)
-            case "insert":
-                changed[place:place] = rng.randbytes(length)
-            case "piece" if pieces:
-                changed[place:place] = rng.choice(pieces)
-            case "delete":
-                del changed[place : place + length]
-            case "cut":
-                del changed[place:]
-            case "double":
-                changed[place:place] = changed[place : place + length]
-            case "swap":
-                changed[place : place + 2] = changed[place : place + 2][::-1]
-    return bytes(changed)
+    return changed_bytes(rng, content, rng.choice((0, 1, 1, 1, 2, 4)), KINDS, pieces)
 
 
 def idx_by_others(content):
