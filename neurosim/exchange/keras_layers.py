@@ -13,8 +13,6 @@ from neurosim.builtins import activations
 from neurosim.exchange.functions import Functions
 from neurosim.exchange.refusals import refusal, without_counterpart
 from neurosim.exchange.wording import extent, number
-from neurosim.formulas.arrays import PYTHON, Library
-from neurosim.formulas.source import MATH_FUNCTIONS
 from neurosim.network.layers import (
     Activate,
     Activated,
@@ -37,23 +35,6 @@ from neurosim.network.layers import (
 )
 from neurosim.network.network import Network
 
-_ARC = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
-KERAS = Library(
-    "Keras",
-    {
-        **{name: f"ops.{_ARC.get(name, name)}({{all}})" for name in MATH_FUNCTIONS},
-        "abs": "ops.abs({0})",
-        "atan2": "ops.arctan2({all})",
-        "fabs": "ops.abs({0})",
-        "float": "{0}",
-        "max": "ops.maximum({all})",
-        "min": "ops.minimum({all})",
-        "pow": "ops.power({all})",
-    },
-    "math.",
-    "ops.where({0}, {1}, {2})",
-    numbers=PYTHON,
-)
 # What Keras calls the built-in activations, as the argument of a layer.
 _NAMES: Mapping[Callable[..., Any], str] = {
     activations.gelu: "gelu",

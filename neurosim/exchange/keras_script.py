@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurosim.builtins import losses, optimizers
 from neurosim.exchange.functions import Functions, schedule_function
-from neurosim.exchange.keras_layers import KERAS, keras_model
+from neurosim.exchange.keras_layers import keras_model
 from neurosim.exchange.randomness import KEYS, SHUFFLED
 from neurosim.exchange.refusals import refusal, unexportable
 from neurosim.exchange.stored import initial_arrays, loss_targets, npz_bytes, trained_arrays
@@ -27,6 +27,7 @@ from neurosim.exchange.telling import (
     story,
 )
 from neurosim.exchange.wording import block, number, statement
+from neurosim.formulas.arrays import KERAS
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.training.simulator import Simulator

@@ -94,6 +94,24 @@ TORCH = Library(
     "torch.where({0}, {1}, {2})",
     numbers=PYTHON,
 )
+KERAS = Library(
+    "Keras",
+    {
+        **{name: f"ops.{_ARC.get(name, name)}({{all}})" for name in MATH_FUNCTIONS},
+        "abs": "ops.abs({0})",
+        "atan2": "ops.arctan2({all})",
+        "copysign": "ops.where(ops.less({1}, 0), -ops.abs({0}), ops.abs({0}))",
+        "fabs": "ops.abs({0})",
+        "float": "{0}",
+        "int": "ops.trunc({0})",
+        "max": "ops.maximum({all})",
+        "min": "ops.minimum({all})",
+        "pow": "ops.power({all})",
+    },
+    "math.",
+    "ops.where({0}, {1}, {2})",
+    numbers=PYTHON,
+)
 
 
 class ArrayPrinter(Printer):

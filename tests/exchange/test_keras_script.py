@@ -1,12 +1,14 @@
 """Scripts in Keras: true to our reference backend where Keras has the same, tidy, and refused in words elsewhere."""
 
 import importlib.util
+import re
 
 import numpy as np
 import pytest
 from scripts import agree, exported, our_losses, run, simulator, tidy, with_plugins
 
 from neurosim.errors import UsageError
+from neurosim.formulas.arrays import KERAS
 
 NO_KERAS = not all(map(importlib.util.find_spec, ("keras", "torch")))
 # Keras adds up losses in float32, and has epsilon elsewhere.
@@ -54,6 +56,12 @@ def test_the_losses_are_ours(keras, tmp_path):
     networks += [simulator(name) for name in ("xor", "iris")]
     agree(networks, "keras", tmp_path, 5, [CLOSE] * (len(networks) - 2) + [ADAM] * 2)
     tidy(tmp_path)
+
+
+@pytest.mark.ci
+def test_every_function_of_a_formula_is_there(keras, tmp_path):
+    named = {found for text in KERAS.functions.values() for found in re.findall(r"ops\.(\w+)", text)}
+    assert run(tmp_path / "any.py", f"from keras import ops\nprint({named} - {{*dir(ops)}})") == "set()\n"
 
 
 @pytest.mark.ci
