@@ -39,6 +39,8 @@ class Library:
         What has to be defined before it can be called, by function.
     numbers : Library or None
         What is called for numbers, where the functions are for arrays alone.
+    wrapped : mapping of str to str
+        What makes an array of a number beside one, by the functions that take two arrays only.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Library:
     choice: str
     needed: Mapping[str, str] = field(default_factory=dict)
     numbers: Library | None = None
+    wrapped: Mapping[str, str] = field(default_factory=dict)
 
 
 _ARC = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
@@ -93,6 +96,7 @@ TORCH = Library(
     "math.",
     "torch.where({0}, {1}, {2})",
     numbers=PYTHON,
+    wrapped=dict.fromkeys(("atan2", "copysign", "fmod", "hypot"), "torch.tensor({})"),
 )
 KERAS = Library(
     "Keras",
@@ -252,7 +256,11 @@ class ArrayPrinter(Printer):
             self.needed[node.name] = self.library.needed[node.name]
         if self.library.numbers is not None and not self._is_array(node):
             template = self.library.numbers.functions[node.name]
-        arguments = [self.text(part) for part in self._ordered(node)]
+        ordered = self._ordered(node)
+        arguments = [self.text(part) for part in ordered]
+        if self._is_array(node) and (wrapped := self.library.wrapped.get(node.name)):
+            pairs = zip(ordered, arguments, strict=True)
+            arguments = [text if self._is_array(part) else wrapped.format(text) for part, text in pairs]
         if template == "{0}":
             return self.write(node.arguments[0])  # type: ignore[no-any-return]
         return template.format(*arguments, all=", ".join(arguments)), _ATOM

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import PluginError
 from neurosim.formulas import form
-from neurosim.formulas.arrays import NUMPY, PYTHON, ArrayPrinter
+from neurosim.formulas.arrays import NUMPY, PYTHON, TORCH, ArrayPrinter
 from neurosim.formulas.entrywise import entry_of_row, entry_of_sum
 from neurosim.formulas.folding import Folding
 from neurosim.formulas.reader import read
@@ -176,6 +176,12 @@ def test_a_setting_that_stays_decides_tests_by_its_value(write):
     lines, arguments, _ = printed(function, {"m": form.Name("M")}, "v", folding=Folding({"M": 0.9}))
     assert lines == ["    return M * v"]
     assert arguments == ("v",)
+
+
+def test_pytorch_takes_two_arrays(write):
+    function = write("import math\n\ndef f(z, m):\n    return math.atan2(m, z) + math.hypot(z, z) + math.pow(2.0, z)\n")
+    lines, _, _ = printed(function, {"m": form.Const(0.5)}, "z", TORCH)
+    assert lines == ["    return torch.atan2(torch.tensor(0.5), z) + torch.hypot(z, z) + torch.pow(2, z)"]
 
 
 def test_one_entry_of_a_sum_and_of_a_row(write):
