@@ -58,11 +58,11 @@ MUTATIONS = {
     "fence, of a barrier by counting": Mutation(
         "persistent", "def train_epoch", MEET, COUNTED.format(fence="pass"), {CROSS, STALE}
     ),
-    "index, of a weight": Mutation(
-        "tiles",
-        "def forward",
-        "(k0 + k) * units + c0 + j)]",
-        "(k0 + k + 1) * units + c0 + j)]",
+    "index, in a right matrix": Mutation(
+        "common",
+        "def load_right",
+        "(k0 + k) * columns + c0 + j)]",
+        "(k0 + k + 1) * columns + c0 + j)]",
         {OTHER_NUMBERS, BOUNDS},
     ),
     "index, of a shared tile": Mutation(
@@ -73,7 +73,7 @@ MUTATIONS = {
         {RACE, BOUNDS, UNWRITTEN, OTHER_NUMBERS},
     ),
     "mask, of what is loaded": Mutation(
-        "tiles", "def forward", "k0 + k < inputs and c0 + j < units", "k0 + k < inputs", {BOUNDS}
+        "common", "def load_right", "k0 + k < terms and c0 + j < columns", "k0 + k < terms", {BOUNDS}
     ),
     "mask, of what is stored": Mutation(
         "tiles", "def forward", "if i < rows and j < units:", "if i < rows:", {CROSS, RACE, OTHER_NUMBERS}

@@ -242,6 +242,18 @@ def begin(values, at, first, columns, sums, thread):
 
 
 @inner
+def load_right(values, at, terms, columns, k0, c0, right, thread):
+    """Load the tile at (k0, c0) of a product's right matrix, (terms, columns) from `at` on; 0 beyond its ends."""
+    for load in range(RIGHT_LOADS):
+        e = thread + load * THREADS
+        if RIGHT_WHOLE or e < DEPTH * COLUMNS:
+            j = e % COLUMNS
+            k = e // COLUMNS
+            inside = k0 + k < terms and c0 + j < columns
+            right[k, j] = values[np.uint32(at + (k0 + k) * columns + c0 + j)] if inside else ZERO
+
+
+@inner
 def accumulate(left, right, sums, thread):
     """Add DEPTH terms to each sum of a thread; `left` (DEPTH, ROWS) and `right` (DEPTH, COLUMNS) are shared."""
     i0 = thread // THREADS_ACROSS * DOWN

@@ -58,6 +58,7 @@ from neurosim.backends.cuda.kernels.common import (
     keep_gradient,
     learn_one,
     learn_weight,
+    load_right,
     share,
     split,
     stride_of,
@@ -158,11 +159,7 @@ def convolve(net, data, s, rows, first, team, shared):
                 i = e // DEPTH
                 inside = r0 + i < places and k0 + k < cells
                 left[k, i] = under_kernel(net, data, s, window, channels, r0 + i, k0 + k, first) if inside else ZERO
-            for e in range(thread, DEPTH * COLUMNS, THREADS):
-                j = e % COLUMNS
-                k = e // COLUMNS
-                inside = k0 + k < cells and c0 + j < outputs
-                right[k, j] = weights[weight + (k0 + k) * outputs + c0 + j] if inside else ZERO
+            load_right(weights, weight, cells, outputs, k0, c0, right, thread)
             cuda.syncthreads()
             accumulate(left, right, sums, thread)
             cuda.syncthreads()
@@ -270,11 +267,7 @@ def weight_part(net, data, s, part, tile, begin, end, first, shared):
             k = e // ROWS
             inside = r0 + i < cells and k0 + k < end
             left[k, i] = under_kernel(net, data, s, window, channels, k0 + k, r0 + i, first) if inside else ZERO
-        for e in range(thread, DEPTH * COLUMNS, THREADS):
-            j = e % COLUMNS
-            k = e // COLUMNS
-            inside = k0 + k < end and c0 + j < outputs
-            right[k, j] = work[gradient + (k0 + k) * outputs + c0 + j] if inside else ZERO
+        load_right(work, gradient, end, outputs, k0, c0, right, thread)
         cuda.syncthreads()
         accumulate(left, right, sums, thread)
         cuda.syncthreads()

@@ -48,6 +48,7 @@ from neurosim.backends.cuda.kernels.common import (
     keep_gradient,
     learn_one,
     learn_weight,
+    load_right,
     share,
     stride_of,
     this_thread,
@@ -81,13 +82,7 @@ def forward(net, data, s, rows, first, team, shared):
                     i = e // DEPTH
                     inside = r0 + i < rows and k0 + k < inputs
                     left[k, i] = value_at(net, data, source, inputs, r0 + i, first, k0 + k) if inside else ZERO
-            for load in range(RIGHT_LOADS):
-                e = thread + load * THREADS
-                if RIGHT_WHOLE or e < DEPTH * COLUMNS:
-                    j = e % COLUMNS
-                    k = e // COLUMNS
-                    inside = k0 + k < inputs and c0 + j < units
-                    right[k, j] = weights[np.uint32(weight + (k0 + k) * units + c0 + j)] if inside else ZERO
+            load_right(weights, weight, inputs, units, k0, c0, right, thread)
             cuda.syncthreads()
             accumulate(left, right, sums, thread)
             cuda.syncthreads()
@@ -188,13 +183,7 @@ def weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared
                 k = e // ROWS
                 inside = r0 + i < inputs and k0 + k < rows
                 left[k, i] = value_at(net, data, source, inputs, k0 + k, first, r0 + i) if inside else ZERO
-        for load in range(RIGHT_LOADS):
-            e = thread + load * THREADS
-            if RIGHT_WHOLE or e < DEPTH * COLUMNS:
-                j = e % COLUMNS
-                k = e // COLUMNS
-                inside = k0 + k < rows and c0 + j < units
-                right[k, j] = work[np.uint32(gradient + (k0 + k) * units + c0 + j)] if inside else ZERO
+        load_right(work, gradient, rows, units, k0, c0, right, thread)
         cuda.syncthreads()
         accumulate(left, right, sums, thread)
         cuda.syncthreads()
