@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import hashlib
 import json
 import math
@@ -60,6 +61,8 @@ PAGE = "report.html"
 MEMBERS = "members"
 # More runs than this never share a name and a second.
 _MOST = 1_000_000
+# An encoder of its own: `json.dumps` makes one for each line.
+_encoded = json.JSONEncoder(allow_nan=False).encode
 _CHECKPOINT = re.compile(r"step-\d{12,}\.safetensors")
 
 
@@ -396,13 +399,21 @@ def train_again(folder: Path) -> str:
 
 def finite(measures: Mapping[str, Any]) -> dict[str, Any]:
     """The same measures, with None for those that are not finite: JSON has no infinity."""
-    infinite = {name for name, value in measures.items() if isinstance(value, float) and not math.isfinite(value)}
-    return {name: None if name in infinite else value for name, value in measures.items()}
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in measures.items()
+    }
 
 
 def _line(record: Record) -> str:
-    ordered = finite({name: record[name] for name in (*COLUMNS[:-2], *metrics_in(record), *record) if name in record})
-    return json.dumps(ordered, allow_nan=False) + "\n"
+    return _encoded(finite({name: record[name] for name in _in_order(tuple(record))})) + "\n"
+
+
+@functools.lru_cache
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of a record as they are written: those of every run, the metrics, then the rest."""
+    first = [name for name in COLUMNS[:-2] if name in names]
+    return tuple(dict.fromkeys([*first, *metrics_in(names), *names]))
 
 
 def provenance(scenario: Scenario) -> dict[str, Any]:

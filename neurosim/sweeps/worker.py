@@ -6,13 +6,13 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neurosim.backends.base import Totals
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, NeurosimError, UsageError
 from neurosim.files.atomic import TEMPORARY, cannot_write
@@ -23,7 +23,7 @@ from neurosim.runs.running import train_to_end
 from neurosim.scenario import Scenario
 from neurosim.sweeps.trials import Maker, Trial, folder_name, has_ended, reason_of, with_seed
 from neurosim.training.augmentation import augments
-from neurosim.training.history import History, Record
+from neurosim.training.history import METRICS, History, Record
 from neurosim.training.observer import Observer
 from neurosim.training.simulator import Simulator
 from neurosim.training.watch import watches
@@ -118,18 +118,17 @@ class Worker:
         settings = [first.settings_of_epoch(epoch) for epoch in range(first.training.epochs)]
         parameters = together.parameters
         seconds = (time.perf_counter() - start) / len(trials)
+        of_all: dict[str, NDArray[np.float64]] = {}
+        for split, each in sums.items():
+            of_all[f"{split}_loss"] = each[:, :, 0] / rows[split].count
+            if rows[split].accuracy != "none":
+                of_all[f"{split}_accuracy"] = each[:, :, 1] / rows[split].count
         finite = np.isfinite(parameters).all(axis=1) & np.isfinite(sums["train"]).all(axis=(0, 2))
         for number in np.flatnonzero(finite).tolist():
             trial = trials[number]
             simulator = self._simulator(with_seed(scenario, trial.seed))
-            history = History()
-            for epoch in range(first.training.epochs):
-                totals = {
-                    split: Totals(float(loss), float(correct), rows[split].count, rows[split].accuracy)
-                    for split, each in sums.items()
-                    for loss, correct in [each[epoch, number]]
-                }
-                history.append(_record(epoch, totals, settings[epoch], seconds / first.training.epochs))
+            measures = {name: each[:, number].tolist() for name, each in of_all.items()}
+            history = History(list(_records(measures, settings, seconds / first.training.epochs)))
             simulator.adopt(simulator.network.named(parameters[number]), history)
             self._keep_result(simulator, result_of(simulator, None, seconds), trial)
         return [trials[number] for number in np.flatnonzero(~finite).tolist()]
@@ -154,15 +153,13 @@ class Worker:
                 folder.close()
 
 
-def _record(epoch: int, totals: dict[str, Totals], settings: Record, seconds: float) -> Record:
-    """The record of an epoch, as `Simulator.train_epoch` makes it."""
-    record: Record = {"epoch": epoch + 1}
-    for split in ("train", "validation", "test"):
-        if split in totals or split != "validation":
-            there = totals.get(split)
-            record[f"{split}_loss"] = None if there is None else there.mean_loss
-            record[f"{split}_accuracy"] = None if there is None else there.accuracy_share
-    return {**record, **settings, "seconds": seconds}
+def _records(measures: Mapping[str, list[float]], settings: Sequence[Record], seconds: float) -> Iterator[Record]:
+    """The record of each epoch, as `Simulator.train_epoch` makes it."""
+    names = [name for name in METRICS if not name.startswith("validation") or "validation_loss" in measures]
+    nothing = [None] * len(settings)
+    columns = [measures.get(name, nothing) for name in names]
+    for epoch, (values, own) in enumerate(zip(zip(*columns, strict=True), settings, strict=True), 1):
+        yield {"epoch": epoch, **dict(zip(names, values, strict=True)), **own, "seconds": seconds}
 
 
 @contextlib.contextmanager
