@@ -93,7 +93,7 @@ class Worker:
         self._keep_result(simulator, result, trial)
 
     def _together(self, scenario: Scenario, trials: Sequence[Trial]) -> list[Trial]:
-        """Train side by side what can be; returns those that are left, what is no longer finite among them."""
+        """Train side by side what can be; returns those that are left, what has diverged among them."""
         first = self._simulator(with_seed(scenario, trials[0].seed))
         if watches(scenario) or augments(scenario) or scenario.training.metrics or first.network.batch_norms:
             return list(trials)
@@ -124,14 +124,20 @@ class Worker:
             if rows[split].accuracy != "none":
                 of_all[f"{split}_accuracy"] = each[:, :, 1] / rows[split].count
         finite = np.isfinite(parameters).all(axis=1) & np.isfinite(sums["train"]).all(axis=(0, 2))
+        left = [trials[number] for number in np.flatnonzero(~finite).tolist()]
         for number in np.flatnonzero(finite).tolist():
             trial = trials[number]
             simulator = self._simulator(with_seed(scenario, trial.seed))
             measures = {name: each[:, number].tolist() for name, each in of_all.items()}
             history = History(list(_records(measures, settings, seconds / first.training.epochs)))
             simulator.adopt(simulator.network.named(parameters[number]), history)
-            self._keep_result(simulator, result_of(simulator, None, seconds), trial)
-        return [trials[number] for number in np.flatnonzero(~finite).tolist()]
+            try:
+                result = result_of(simulator, None, seconds)
+            except DivergedError:  # with the last weights
+                left.append(trial)
+                continue
+            self._keep_result(simulator, result, trial)
+        return left
 
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
         def keep(folder: RunFolder, identity: Identity) -> None:

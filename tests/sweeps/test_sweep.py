@@ -113,6 +113,15 @@ def test_what_diverges_or_is_refused_is_a_row(tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 4
 
 
+def test_a_seed_that_diverges_with_its_last_weights_is_kept_as_such(tmp_path):
+    """Every epoch was finite; the loss with what the last step has made of the weights is not."""
+    steep = Recipe("sine", {"training.epochs": 1, "training.batch_size": 1000, "expect": {}, "optimizer.name": "sgd"})
+    # The loss overflows with the weights of two seeds, and not with those of the other.
+    (place,) = sweep(steep, [{"optimizer.lr": 1e20}], tmp_path / "out", seeds=range(3), jobs=1).table.places
+    assert [(entry.seed, bool(entry.reason)) for entry in place.entries] == [(0, True), (1, False), (2, True)]
+    assert all(entry.folder is not None for entry in place.entries)
+
+
 @pytest.mark.ci
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_sweep_that_is_killed_ends_with_the_same_table(tmp_path):
