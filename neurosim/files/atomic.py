@@ -7,7 +7,7 @@ import errno
 import itertools
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from neurosim.errors import DataError
@@ -15,6 +15,8 @@ from neurosim.process.interruption import at_sudden_end, unbroken
 
 # The ending of temporary files' names, and of no others.
 TEMPORARY = ".neurosim-tmp"
+# Folders whose files reach the disk together, see `synced_at_the_end`.
+_nameless: set[Path] = set()
 
 _HINTS = {
     errno.ENOSPC: "The disk is full: make room, or choose a folder on another one.",
@@ -57,14 +59,40 @@ def write_atomically(path: Path, content: bytes | str) -> None:
                 temporary = unique
                 _keep_private(path, file.fileno())
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                if path.parent not in _nameless:
+                    file.flush()
+                    os.fsync(file.fileno())
             temporary.replace(path)
-        _sync_folder(path.parent)
+        if path.parent not in _nameless:
+            _sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
             remove(temporary)
         raise cannot_write(path, error) from error
+
+
+@contextlib.contextmanager
+def synced_at_the_end(folder: Path) -> Iterator[None]:
+    """Inside this, what is written to a folder need not reach the disk; at the end all of it does, once.
+
+    For a folder that gets its name only then: until it has one, nobody counts on what is in it.
+
+    Raises
+    ------
+    DataError
+        If the disk does not take it.
+    """
+    _nameless.add(folder)
+    try:
+        yield
+    finally:
+        _nameless.discard(folder)
+    try:
+        for path in folder.iterdir():
+            _sync(path)
+        _sync_folder(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _as_the_umask_says(path: str, flags: int) -> int:
@@ -90,9 +118,13 @@ def _is_no_file(path: Path) -> bool:
 
 def _sync_folder(folder: Path) -> None:
     """Flush the new name to the disk; where folders cannot be opened (Windows), the system does it."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+    if os.name == "posix":
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    # Windows flushes only what may be written to; a folder may only be read.
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

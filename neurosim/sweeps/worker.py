@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, NeurosimError, UsageError
-from neurosim.files.atomic import TEMPORARY, cannot_write
+from neurosim.files.atomic import TEMPORARY, cannot_write, synced_at_the_end
 from neurosim.runs.folder import RunFolder
 from neurosim.runs.identity import Identity
 from neurosim.runs.results import Result, result_of
@@ -150,7 +150,7 @@ class Worker:
     def _keep(self, simulator: Simulator, trial: Trial, keep: Callable[[RunFolder, Identity], None]) -> None:
         """Make the folder of a trial, whole or not at all."""
         identity = self._maker.identity_of(simulator.scenario)
-        with _whole(self._out / trial.name) as path:
+        with _whole(self._out / trial.name) as path, synced_at_the_end(path):
             folder = RunFolder(path)
             try:
                 folder.start(simulator.scenario, simulator.backend, list(simulator.history))

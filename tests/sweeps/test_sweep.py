@@ -87,6 +87,19 @@ def test_only_what_is_missing_is_trained(tmp_path):
     assert sweep(IRIS, [*POINTS, {"optimizer.lr": 0.2}], out, seeds=range(2), jobs=1).trained == 2
 
 
+def test_a_trial_reaches_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced = []
+
+    def note(descriptor):
+        synced.append((os.fstat(descriptor).st_ino, [path.name for path in tmp_path.glob("out/[!.]*")]))
+
+    monkeypatch.setattr(os, "fsync", note)
+    (place,) = sweep(IRIS, POINTS[:1], tmp_path / "out", jobs=1).table.places
+    trial = place.entries[0].folder
+    folder = [trial] * (os.name == "posix")
+    assert sorted(synced) == sorted((path.stat().st_ino, []) for path in [*trial.iterdir(), *folder])
+
+
 def test_parts_make_the_whole(tmp_path):
     whole = sweep(IRIS, POINTS, tmp_path / "whole", seeds=range(3), jobs=1)
     for part in (1, 2):
