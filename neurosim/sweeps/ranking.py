@@ -240,6 +240,13 @@ def rank(entries: Sequence[Entry], by: str | None = None) -> Table:
     return Table(measure, tuple(tested))
 
 
+def best_of(finished: Sequence[Entry], by: str | None = None) -> tuple[str | None, Entry]:
+    """The best of some runs that have not failed, each for itself, and the measure; raises as `rank`."""
+    measure = _measure(finished, by)
+    places = [_place([entry], (), measure) for entry in finished]
+    return measure, min(places, key=lambda place: _order(place, measure)).entries[0]
+
+
 def replace_p(place: Place, p: float | None) -> Place:
     """The same row with this outcome of its test."""
     return Place(place.settings, place.entries, place.mean, place.half, p)

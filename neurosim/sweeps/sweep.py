@@ -18,7 +18,7 @@ from pathlib import Path
 from neurosim.backends.cpu.team import available_threads
 from neurosim.files.atomic import TEMPORARY, make_folder
 from neurosim.process.children import end_with_parent
-from neurosim.sweeps.ranking import Entry, Table, rank, read_entry, settings_of
+from neurosim.sweeps.ranking import Entry, Table, best_of, rank, read_entry, settings_of
 from neurosim.sweeps.space import Point
 from neurosim.sweeps.trials import Maker, Recipe, Trial, has_ended
 from neurosim.sweeps.worker import Ended, Worker
@@ -42,9 +42,11 @@ class Progress:
     done, running, failed : int
         How many have ended by now, are being trained, and have diverged or were refused.
     best : Entry or None
-        The best so far, by the measure that decides.
+        The best so far.
     measure : str or None
-        This measure.
+        By which measure.
+    by : str or None
+        The measure that decides; the first that all have by default.
     begun : float
         When it began, by `time.monotonic`.
     """
@@ -56,6 +58,7 @@ class Progress:
     failed: int = 0
     best: Entry | None = None
     measure: str | None = None
+    by: str | None = None
     begun: float = field(default_factory=time.monotonic)
 
     def add(self, entry: Entry) -> None:
@@ -64,8 +67,7 @@ class Progress:
         if entry.reason:
             self.failed += 1
             return
-        table = rank([entry] if self.best is None else [self.best, entry], self.measure)
-        self.measure, self.best = table.measure, table.places[0].entries[0]
+        self.measure, self.best = best_of([entry] if self.best is None else [self.best, entry], self.by)
 
     @property
     def seconds_left(self) -> float | None:
@@ -130,7 +132,7 @@ def sweep(
     trials = [trial for number, trial in enumerate(each) if number % parts == part - 1]
     make_folder(out)
     _clear(out)
-    progress = Progress(len(trials), measure=by)
+    progress = Progress(len(trials), by=by)
     entries: dict[int, Entry] = {}
     missing: dict[str, list[int]] = {}
     for number, trial in enumerate(trials):

@@ -111,6 +111,20 @@ def test_parts_make_the_whole(tmp_path):
     assert [place.mean for place in table.places] == [place.mean for place in whole.table.places]
 
 
+def test_the_progress_has_the_best_of_all_seeds(tmp_path):
+    told = []
+    recipe = Recipe("iris", {**IRIS.settings, "training.metrics": ["f1"]})
+    swept = sweep(recipe, POINTS[:1], tmp_path / "out", seeds=range(4), jobs=1, by="train_loss", tell=told.append)
+    (place,) = swept.table.places
+    assert told[-1].best.final["train_loss"] == min(entry.final["train_loss"] for entry in place.entries)
+
+
+def test_trials_that_have_other_measures_are_ranked_by_what_all_have(tmp_path):
+    points = [{"data.validation_fraction": share} for share in (0.2, 0)]
+    recipe = Recipe("iris", {**IRIS.settings, "data.test_fraction": 0})
+    assert sweep(recipe, points, tmp_path / "out", jobs=1).table.measure == "train_accuracy"
+
+
 def test_what_diverges_or_is_refused_is_a_row(tmp_path):
     points = [{"optimizer.lr": 1e-3}, {"optimizer.lr": 1e30}, {"optimizer.lr": -1}, {"network.layers.7.units": 3}]
     steep = Recipe("sine", {**IRIS.settings, "optimizer.name": "sgd"})
