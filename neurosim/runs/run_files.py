@@ -43,6 +43,10 @@ class Summary:
         A line saying which epochs were trained differently; empty if none were.
     stopped : str
         Why an observer stopped it; empty if none did.
+    parameters : int or None
+        How many the network has; None where the summary does not say.
+    met : bool or None
+        Whether it met all that its scenario expects; None where that is nothing.
     """
 
     backend: str
@@ -54,6 +58,8 @@ class Summary:
     identity: Identity | None
     mixed: str = ""
     stopped: str = ""
+    parameters: int | None = None
+    met: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ def read_summary(path: Path) -> Summary:
         written.identity(),
         written.text("mixed") if "mixed" in written.values else "",
         written.line("stopped") if "stopped" in written.values else "",
+        written.whole("parameters") if "parameters" in written.values else None,
+        written.met(),
     )
 
 
@@ -222,6 +230,16 @@ class Written:
             return Identity.from_json(self.entry("identity"))
         except ValueError as error:
             self.refuse(str(error))
+
+    def met(self) -> bool | None:
+        """Whether all ``expectations`` were met; None where there are none."""
+        promises = self.values.get("expectations", [])
+        if not isinstance(promises, list) or not all(isinstance(promise, dict) for promise in promises):
+            self.refuse("expectations is not a list of objects")
+        kept = [promise.get("met") for promise in promises]
+        if not all(isinstance(one, bool) for one in kept):
+            self.refuse("an expectation does not say whether it was met")
+        return all(kept) if kept else None
 
     def whole(self, key: str) -> int:
         """A whole number from 0."""

@@ -183,16 +183,14 @@ def read_entry(folder: Path) -> Entry:
     if not (folder / SUMMARY).is_file():
         return Entry(settings, seed, folder=folder, reason=" ".join(read_failure(folder / FAILURE).message.split()))
     summary = read_summary(folder / SUMMARY)
-    written = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    kept = [promise.get("met") for promise in written.get("expectations", [])]
     return Entry(
         settings,
         summary.seed,
         summary.final,
-        written.get("parameters"),
+        summary.parameters,
         summary.seconds["train"],
         folder,
-        met=all(kept) if kept else None,
+        met=summary.met,
     )
 
 

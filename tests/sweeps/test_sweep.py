@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from neurosim.cli.application import execute
+from neurosim.errors import DataError
 from neurosim.sweeps.ranking import entries_in, rank
 from neurosim.sweeps.sweep import sweep
 from neurosim.sweeps.trials import Recipe
@@ -123,6 +124,22 @@ def test_trials_that_have_other_measures_are_ranked_by_what_all_have(tmp_path):
     points = [{"data.validation_fraction": share} for share in (0.2, 0)]
     recipe = Recipe("iris", {**IRIS.settings, "data.test_fraction": 0})
     assert sweep(recipe, points, tmp_path / "out", jobs=1).table.measure == "train_accuracy"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"parameters": "many"}, "parameters is not a whole number"),
+        ({"expectations": 3}, "expectations is not a list of objects"),
+        ({"expectations": [{"met": "yes"}]}, "an expectation does not say whether it was met"),
+    ],
+)
+def test_a_summary_that_no_run_writes_is_not_ranked(tmp_path, wrong, said):
+    (place,) = sweep(IRIS, POINTS[:1], tmp_path, jobs=1).table.places
+    file = place.entries[0].folder / "summary.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **wrong}))
+    with pytest.raises(DataError, match=f"is damaged: {said}"):
+        entries_in([tmp_path])
 
 
 def test_what_diverges_or_is_refused_is_a_row(tmp_path):
