@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from neurosim.sweeps.ranking import Place, Table
 
 LONGEST = 48
+# So many reasons that are too long for the table are given in full below it.
+FEW = 3
 
 
 @click.command()
@@ -42,11 +44,12 @@ def command(folders: tuple[Path, ...], by: str | None, as_json: bool) -> None:
 def print_table(table: Table, most: int | None = None) -> None:
     """Print the rows of a table, or the first so many."""
     from neurosim.markup import measure_words
+    from neurosim.runs.results import counted
 
     shown = table.places[:most]
     words = "nothing to rank by" if table.measure is None else f"the best {measure_words(table.measure)} first"
     several = len(shown) < len(table.places)
-    title = f"{len(table.places):,} networks, {words}" + (f": the first {len(shown)}" if several else "")
+    title = f"{counted(len(table.places), 'network')}, {words}" + (f": the first {len(shown)}" if several else "")
     echo(title, bold=True)
     click.echo()
     header = ["", "settings", "mean", "95%", "n", "p", "parameters", "seconds", ""]
@@ -55,6 +58,9 @@ def print_table(table: Table, most: int | None = None) -> None:
     kept = [place for place in range(len(header)) if place == 1 or any(row[place] for row in rows[1:])]
     for line in columns([[row[place] for place in kept] for row in rows], [kept.index(1), len(kept) - 1]):
         click.echo(line)
+    cut = dict.fromkeys(reason for place in shown for reason in _reasons(place)[:1] if len(reason) > LONGEST)
+    for reason in list(cut)[:FEW]:
+        click.echo(f"In full: {reason}")
     if table.measure is not None and table.measure.startswith("train_"):
         click.echo("Measured on the rows that they learned from: that says nothing about new rows.")
 
@@ -64,7 +70,7 @@ def _row(number: int, place: Place, name: str | None) -> list[str]:
     from neurosim.sweeps.ranking import words_of
 
     settings = words_of(place.settings) or "as the scenario has them"
-    reasons = sorted({entry.reason for entry in place.failed})
+    reasons = _reasons(place)
     return [
         str(number),
         settings,
@@ -76,6 +82,10 @@ def _row(number: int, place: Place, name: str | None) -> list[str]:
         "" if place.seconds is None else f"{place.seconds:.2g}",
         f"{len(place.failed)} failed: {_short(reasons[0])}" if reasons else "",
     ]
+
+
+def _reasons(place: Place) -> list[str]:
+    return sorted({entry.reason for entry in place.failed})
 
 
 def _short(text: str) -> str:

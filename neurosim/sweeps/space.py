@@ -181,7 +181,7 @@ def _grid(dimensions: Sequence[Dimension]) -> list[Point]:
         if dimension.count is None:
             raise UsageError(
                 f"over {dimension.key}: a grid needs to know how many values of this range",
-                f"{over.kind}({over.low:g},{over.high:g},5)  are five; points can also be drawn from the whole range.",
+                f"{over.kind}({over.low:g},{over.high:g},5)  has five; points can also be drawn from the whole range.",
             )
         choices.append(over.spaced(dimension.count))
     many = math.prod(map(len, choices))

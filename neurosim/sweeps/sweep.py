@@ -16,6 +16,7 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from neurosim.backends.cpu.team import available_threads
+from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
 from neurosim.process.children import end_with_parent
 from neurosim.sweeps.ranking import Entry, Table, best_of, rank, read_entry, settings_of
@@ -123,12 +124,15 @@ def sweep(
     Raises
     ------
     NeurosimError
-        When the scenario cannot be read or the folder not be written. What is wrong with a single trial is no error.
+        When the scenario cannot be read, the folder not be written, or no trial at all fits the scenario. What is wrong
+        with some of them is no error.
     """
     maker = Maker(recipe)
     own = [maker.scenario.scenario.seed] if seeds is None else list(seeds)
     part, parts = shard
     each = [trial for point in points for trial in maker.trials(point, own)]
+    if each and all(trial.reason for trial in each):
+        raise UsageError(f"no trial can be trained; the first one: {each[0].reason}", "Correct what is varied.")
     trials = [trial for number, trial in enumerate(each) if number % parts == part - 1]
     make_folder(out)
     _clear(out)

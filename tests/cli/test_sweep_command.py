@@ -43,12 +43,21 @@ def test_the_best_misses_what_is_expected(neurosim):
         (("xor", "--seeds", 2, "--random", 3, "--sobol", 3), "two ways to choose points"),
         (("xor", "--seeds", 2, "--shard", "4/3"), "'4/3' is not a part such as 3/10"),
         (("optimizers", "--seeds", 2), "is several networks, and a sweep varies one"),
+        (("xor", "--over", "lr=1,2"), "no trial can be trained; the first one: override lr=1: lr: unknown key"),
         (("xor", "--over", "optimizer.lr="), "--over optimizer.lr=: expected KEY.PATH=VALUES"),
     ],
 )
 def test_what_is_wrong_is_said(neurosim, words, said):
     done = neurosim("sweep", *words)
     assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_one_network_and_why_another_was_refused(neurosim):
+    done = neurosim("sweep", "xor", "--over", "optimizer.lr=0.1,-1", "--set", "training.epochs=1", "--set", "expect={}")
+    assert done.code == 0
+    assert "In full: override optimizer.lr=-1: optimizer.lr: expected a learning rate of at least 0, not -1" in done.out
+    # What was refused has no folder.
+    assert neurosim("rank", "runs/xor-sweep").out.startswith("1 network, the best train accuracy first")
 
 
 def test_what_cannot_be_ranked(neurosim, tmp_path):
