@@ -16,8 +16,8 @@ from neurosim.suggestions import named, unknown
 
 # Classes that a hint names.
 MOST_CLASSES = 12
-# Losses whose targets are 0 and 1, or between them.
-_OF_TWO_SIDES = ("binary_cross_entropy", "hinge", "perceptron")
+# Their targets are 0 and 1, or between them.
+_BINARY_LOSSES = ("binary_cross_entropy", "hinge", "perceptron")
 
 
 def build_network(scenario: Scenario, data: Prepared) -> Network:
@@ -38,7 +38,7 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
     try:
         network = section.build(stack)
         _check_outputs(network, data)
-        _check_sides(scenario, data)
+        _check_binary_targets(scenario, data)
     except ShapeError as error:
         place = stack.place
         raise ShapeError(f"{scenario.place(place.path)}: {error.message}{place.remark}", error.hint) from error
@@ -90,10 +90,10 @@ def _check_outputs(network: Network, data: Prepared) -> None:
         raise ShapeError(f"{has}, but the data set has {count} classes: it needs {wanted}", _classes_there(data))
 
 
-def _check_sides(scenario: Scenario, data: Prepared) -> None:
-    """Raise where values are to be told apart by a loss for 0 and 1, and are beyond these."""
+def _check_binary_targets(scenario: Scenario, data: Prepared) -> None:
+    """Raise where a loss for targets from 0 to 1 is given values beyond these."""
     entry = scenario.network.loss.entry
-    if data.classes or data.train.is_outline or not any(entry.is_builtin(name) for name in _OF_TWO_SIDES):
+    if data.classes or data.train.is_outline or not any(entry.is_builtin(name) for name in _BINARY_LOSSES):
         return
     low, high = float(data.train.targets.min()), float(data.train.targets.max())
     if low < 0.0 or high > 1.0:
