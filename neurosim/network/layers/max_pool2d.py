@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from neurosim.network.layers.base import Pair
 from neurosim.network.layers.section import KIND
 from neurosim.network.layers.stack import Stack
 from neurosim.network.layers.window import DILATION, Extent, Pool2d, Pool2dSection, pair
@@ -19,14 +18,9 @@ class MaxPool2dSection(Pool2dSection, title="MaxPool2d"):
     kind: Literal["max_pool2d"] = Field(description=KIND)
     dilation: Extent = Field(default=1, description=DILATION)
 
-    @property
-    def spread(self) -> Pair:
-        """How far apart the cells under the window are."""
-        return pair(self.dilation)
-
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack; raises ShapeError where it does not fit."""
-        stack.add(MaxPool2d(stack.name, self.window(stack)))
+        stack.add(MaxPool2d(stack.name, self.window(stack, pair(self.dilation))))
 
 
 @dataclass(frozen=True)

@@ -99,14 +99,9 @@ class Pool2dSection(LayerSection):
         """The stride; where none is given, the size."""
         return self.size if self.stride is None else self.stride
 
-    @property
-    def spread(self) -> Pair:
-        """How far apart the cells under the window are."""
-        return 1, 1
-
-    def window(self, stack: Stack) -> Window:
+    def window(self, stack: Stack, dilation: Pair = (1, 1)) -> Window:
         """The window on the map that comes in; raises ShapeError where it does not fit."""
-        how = {"dilation": self.spread, "ceil": self.ceil}
+        how = {"dilation": dilation, "ceil": self.ceil}
         window = Window.over(stack, self.kind, pair(self.size), pair(self.steps), edges(self.padding), **how)
         if not window.sees_the_map:
             raise ShapeError(
