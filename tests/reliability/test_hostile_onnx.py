@@ -23,6 +23,7 @@ PACKAGE = Path(neurosim.__file__).parent
 STORED = Path(__file__).parents[1] / "exchange" / "pytorch"
 NAMES = ("../secrets", "/etc/passwd", "", "x", "y", "é" * 300, "\x1b[2J", "layers.0.weight")
 NUMBERS = (0, 1, -1, 2, 3, 7, 1 << 31, 1 << 62, -(1 << 63))
+ARRAY = onnx.numpy_helper.from_array(np.array([2, 3]))
 KINDS = ("Relu", "Conv", "Gemm", "Add", "MatMul", "Reshape", "Loop", "If", "Flatten", "Softmax", "Concat", "Transpose")
 
 _opened: list[str] = []
@@ -67,6 +68,10 @@ def changed_structure(rng, content):
     for _ in range(rng.choice((1, 1, 2, 3))):
         fields = [(message, field, value) for message in messages(model) for field, value in message.ListFields()]
         message, field, value = rng.choice(fields)
+        if isinstance(message, onnx.AttributeProto) and rng.random() < 0.3:
+            other = rng.choice((rng.choice(NUMBERS), 0.5, b"SAME_LOWER", [2, 3], [0.5, 1.0], ARRAY))
+            message.CopyFrom(onnx.helper.make_attribute(message.name, other))
+            continue
         repeated = hasattr(value, "__len__") and not isinstance(value, str | bytes)
         if repeated and rng.random() < 0.3:
             del value[rng.randrange(len(value))]
