@@ -8,6 +8,7 @@ Nothing is kept between calls, and no file stays open.
 import csv
 import io
 import time
+from contextlib import contextmanager
 
 from neurosim.builtins.event_files import beginning, scalars, text
 from neurosim.errors import DataError
@@ -32,7 +33,8 @@ def tensorboard_started(progress):
     if progress.folder is None:
         return
     for old in _event_files(progress.folder):
-        _remove(old)
+        with _writing(old):
+            old.unlink(missing_ok=True)
     # An epoch of an earlier session is where it was in time, as far as that is known.
     now = time.time() - sum(record["seconds"] for record in progress.records)
     content = beginning(now)
@@ -76,33 +78,25 @@ def _event_files(folder):
     return sorted(folder.glob("events.out.tfevents.*.neurosim"))
 
 
-def _remove(path):
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritten(path, error) from error
-
-
 def _begin(path, content):
-    _remove(path)
-    try:
+    with _writing(path):
+        path.unlink(missing_ok=True)
         # A new file, never the target of a link.
         with path.open("xb") as file:
             file.write(content)
-    except OSError as error:
-        raise _unwritten(path, error) from error
 
 
 def _append(path, content):
+    with _writing(path), path.open("ab") as file:
+        file.write(content)
+
+
+@contextmanager
+def _writing(path):
     try:
-        with path.open("ab") as file:
-            file.write(content)
+        yield
     except OSError as error:
-        raise _unwritten(path, error) from error
-
-
-def _unwritten(path, error):
-    return DataError(f"the log {path} cannot be written: {error.strerror or error}")
+        raise DataError(f"the log {path} cannot be written: {error.strerror or error}") from error
 
 
 @hookimpl
