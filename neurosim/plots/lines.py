@@ -116,7 +116,10 @@ def spans_decades(values: Iterable[float | None]) -> bool:
 def fit_accuracy(axes: Axes, values: Iterable[float]) -> None:
     """A y axis in percent, from 0 on or, where all values are large, from a little below the smallest."""
     low = min(values)
-    axes.set_ylim(max(0.0, low - 0.05) if low > 0.5 else 0.0, 1.02)
+    bottom = max(0.0, low - 0.05) if low > 0.5 else 0.0
+    axes.set_ylim(bottom, 1.02)
+    # The room above all of them has no share of its own.
+    axes.set_yticks([share for share in axes.get_yticks() if bottom <= share < 1.01])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
