@@ -180,10 +180,10 @@ def _explained(faults: FieldsError, features: Sequence[str], targets: Sequence[s
     useless = [name for name in faults.unusable if name not in targets]
     left = [name for name in features if name not in faults.unusable]
     wordy = [name for name in targets if name in faults.unusable]
-    instead = 'task = "classification" takes its values for classes.'
+    instead = ': task = "classification" takes its values for classes.'
     if len(targets) > 1:
-        instead = "each of several targets has to; write 1 for yes and 0 for no."
-    hints = [f'The target "{named(name)}" holds no numbers: {instead}' for name in wordy[:1]]
+        instead = ", as each of several targets has to; write 1 for yes and 0 for no."
+    hints = [f'The target "{named(name)}" holds no numbers{instead}' for name in wordy[:1]]
     if useless and left:
         alone = f'"{named(useless[0])}" is no feature'
         several = "these columns are no features" if len(useless) > 1 else alone

@@ -177,9 +177,11 @@ class Model:
         table = read_csv(file)
         names = self._column_names or table.names
         if not self.features and len(names) != inputs:
+            instead = "It learned from images: give it a PNG or JPEG file, a folder of such, or an IDX file."
+            unnamed = "The columns that it learned from had no names, so there must be exactly as many, in their order."
             raise DataError(
                 f"{file} has {len(names)} columns, and this network needs {inputs}",
-                "The columns that it learned from had no names, so there must be exactly as many, in their order.",
+                instead if self.image_shape else unnamed,
             )
         missing = [name for name in names if name not in table.names]
         if missing:

@@ -226,6 +226,7 @@ def test_a_network_answers_for_images_and_folders(photos, tmp_path, monkeypatch,
     assert f"{photos}: there is no such folder any more" in capsys.readouterr().err
     (tmp_path / "rows.csv").write_text("a\n1\n")
     assert execute(["predict", "run", "--data", "rows.csv"]) == 3
+    assert "It learned from images: give it a PNG or JPEG file" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert execute(["predict", "run", "--data", "empty"]) == 3
     assert "empty has no PNG or JPEG files" in capsys.readouterr().err
