@@ -42,6 +42,17 @@ def test_nothing_does_on_a_phone(name, scheme, opened, tmp_path):
     assert found.page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_a_lesson_fits_a_phone(opened, tmp_path):
+    page = opened(page_of(tmp_path, "try-hidden-units")).page
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.get_by_text("Each tile is a picture of the plane").wait_for()
+    # All is in one column.
+    widths = page.locator(".lab > section:not(.unit)").evaluate_all("nodes => nodes.map((node) => node.clientWidth)")
+    assert set(widths) == {328}
+    # No answer is chosen for anybody.
+    assert page.get_by_label("Answer 3").input_value() == ""
+
+
 def test_a_weight_is_changed_by_keyboard(moons):
     page = moons.page
     button(moons, "unit 2 of layer 1").focus()

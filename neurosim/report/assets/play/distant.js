@@ -48,8 +48,6 @@ class Distant extends App {
     this.losses_.draw();
     this.title.textContent = state.counts ? `What it answers on the ${state.counts.split} rows` : "";
     if (state.counts) countsTable(this.output.table, state.counts.rows, this.data.classes);
-    this.questions?.look();
-    for (const button of this.starts) button.disabled = this.questions?.waits ?? false;
     this.progress();
   }
 }

@@ -19,8 +19,10 @@ class Questions {
     if (question.goal) return { verdict };
     const form = element("form", entry);
     const input = question.options
-      ? element("select", form, { "aria-label": `Answer ${k + 1}` })
+      ? element("select", form, { required: "", "aria-label": `Answer ${k + 1}` })
       : element("input", form, { type: "number", step: "any", required: "", "aria-label": `Answer ${k + 1}` });
+    // Nothing is chosen for anybody.
+    if (question.options) element("option", input, { value: "" }, "choose");
     for (const option of question.options ?? []) element("option", input, {}, option);
     const button = element("button", form, {}, "Answer");
     form.addEventListener("submit", (event) => {
