@@ -21,7 +21,7 @@ SCREEN = {"width": 1280, "height": 720}
 # What is shown of the screen: all down to the slider.
 SHOWN = {"x": 0, "y": 0, "width": 1280, "height": 704}
 # The film: how many epochs are between its frames, their width and colors, and how long each is shown.
-EPOCHS = [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 10, 10, 20]
+EPOCHS = [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 10, 10, 20, 40]
 WIDTH = 860
 FEW = 64
 LONG = 450
