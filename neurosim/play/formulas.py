@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import types
 from collections.abc import Callable, Collection
 from typing import Any
@@ -28,6 +29,8 @@ _PARTS = (
 _BUILTINS = ("abs", "max", "min")
 _HOW = "Write an expression of z, such as z / (1 + exp(-beta * z)), or a function: def f(z, beta=1.0)."
 _LARGEST = 1e15
+# Where a reader of formulas says that something is: there is one formula, and its name is beside it.
+_PLACE = re.compile(r"^the formula:(\d+): in \w+: ")
 # Formulas of one server.
 MOST_FORMULAS = 50
 
@@ -52,6 +55,10 @@ def _read(text: str, taken: Collection[str]) -> Activation:
     node = _parsed(text)
     for part in ast.walk(node):
         _check(part)
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id not in _BUILTINS:
+            known = "a formula calls abs, max, min and functions of math"
+            raise UsageError(f"line {part.lineno}: {part.func.id} cannot be compiled: {known}", _HOW)
     params = _params(node)
     names = [argument.arg for argument in node.args.args]
     if node.name in taken:
@@ -206,7 +213,7 @@ class Reader:
             if record.name not in self.activations and len(self.activations) >= MOST_FORMULAS:
                 raise UsageError(f"there are {MOST_FORMULAS} formulas already")
         except PluginError as error:
-            raise UsageError(error.message.removeprefix("the formula:"), error.hint) from error
+            raise UsageError(_PLACE.sub(r"line \1: ", error.message), error.hint) from error
         # The server's thread goes through them.
         self.activations = {**self.activations, record.name: record}
         self.texts = {**self.texts, record.name: order["text"]}
