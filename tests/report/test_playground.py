@@ -200,6 +200,15 @@ def test_a_table_of_ones_own(moons):
     chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")
     chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\nx,3\n2,2\n"})
     moons.page.get_by_role("alert").filter(has_text='line 3, column a: "x" is no number').wait_for()
+    wrong = {
+        "1,2,0\n3,4,1\n5,6,0\n": "numbers where the names should be",
+        "a,a,b\n1,2,x\n3,4,y\n": 'two of its columns are called "a"',
+        "a,b\n1,x\n2,x\n": 'the target, is "x" in all rows',
+    }
+    for text, said in wrong.items():
+        chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")
+        chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": text.encode()})
+        moons.page.get_by_role("alert").filter(has_text=said).wait_for()
 
 
 def test_a_lesson_asks_before_it_trains_and_keeps_the_answers(opened, tmp_path):
@@ -285,10 +294,14 @@ def test_a_scenario_is_opened(moons):
     assert moons.page.get_by_text("32 units").count() == 2
     button(moons, "Epoch").click()
     clock(moons, "epoch 1,")
+    moons_text = (scenarios / "moons.toml").read_text()
     wrong = {
         "iris": ((scenarios / "iris.toml").read_text(), r"its data \(iris\) are not on this page"),
         "empty": ('[data]\nsource = "moons"', r"it has no section \[network\]"),
         "broken": ("[data]\nsource = moons", "line 2: this value cannot be read"),
+        "many": (moons_text.replace("samples = 400", "samples = 1e9"), "samples is a whole number from 1 to 20,000"),
+        "words": (moons_text.replace("units = 16", 'units = "a"'), "units is a whole number from 1 to 4,096 here, not a"),
+        "other": (moons_text.replace('"relu"', '"mine"'), "the page has no activation mine"),
     }
     for name, (text, said) in wrong.items():
         chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")

@@ -184,6 +184,9 @@ function readCsv(text) {
   const names = fields(lines[0]);
   if (names.length < 2) throw new Error("a table has at least two columns: inputs, and a target as the last one");
   if (names.length > MOST_COLUMNS) throw new Error(`it has ${names.length} columns; the page takes ${MOST_COLUMNS}`);
+  if (names.every((name) => Number.isFinite(Number(name)))) throw new Error("its first line has numbers where the names should be");
+  const twice = names.find((name, k) => names.indexOf(name) < k);
+  if (twice !== undefined) throw new Error(`two of its columns are called "${twice}"`);
   if (lines.length - 1 > MOST_ROWS) throw new Error(`it has ${lines.length - 1} rows; the page takes ${MOST_ROWS}`);
   const rows = lines.slice(1).map(fields);
   rows.forEach((row, r) => {
@@ -193,6 +196,8 @@ function readCsv(text) {
       if (!Number.isFinite(number)) throw new Error(`line ${r + 2}, column ${names[k]}: "${field}" is no number`);
     });
   });
+  const answers = new Set(rows.map((row) => row.at(-1)));
+  if (answers.size < 2) throw new Error(`its last column, the target, is "${[...answers][0]}" in all rows`);
   return { names, rows };
 }
 

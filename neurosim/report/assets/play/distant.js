@@ -21,7 +21,7 @@ class Distant extends App {
     this.controls.build();
     this.dataRoot.replaceChildren();
     element("h2", this.dataRoot, {}, "Data");
-    element("p", this.dataRoot, { class: "soft" }, `${this.given.length} inputs, of the rows of the scenario`);
+    element("p", this.dataRoot, { class: "soft" }, `${this.given.length} inputs; the rows are those of the scenario.`);
     history.replaceState(null, "", settings.address || `${location.pathname}${location.search}`);
   }
 

@@ -54,8 +54,10 @@ class More {
     });
   }
 
+  // What can be behind a hidden dense layer.
   layers(fields) {
     const { app, controls } = this;
+    if (!app.layers.slice(0, -1).some((table) => table.kind === "dense")) return;
     const between = (kind) => app.layers.find((table) => table.kind === kind);
     const rates = RATES_OF_DROPOUT.map((rate) => [String(rate), rate]);
     controls.choice(fields, "Dropout", rates, between("dropout")?.rate ?? 0, (rate) => {

@@ -86,6 +86,19 @@ function readToml(text) {
   return tree;
 }
 
+// Numbers that decide how much there is to do: none may hold up the page for long.
+const MOST = { units: 4096, samples: 20_000, batch_size: 20_000 };
+
+// Throws what is wrong with the whole numbers of a table, and of those in it.
+function checkCounts(table) {
+  for (const [key, value] of Object.entries(table)) {
+    if (typeof value === "object") checkCounts(value);
+    else if (key in MOST && !(Number.isInteger(value) && value >= 1 && value <= MOST[key])) {
+      throw new Error(`${key} is a whole number from 1 to ${MOST[key].toLocaleString("en")} here, not ${value}`);
+    }
+  }
+}
+
 // The sections of a scenario that the page knows, complete; throws what it cannot train.
 function sectionsOf(tree, { catalog, settings, made }) {
   const { file } = settings;
@@ -98,6 +111,11 @@ function sectionsOf(tree, { catalog, settings, made }) {
   if (!catalog.losses[made.choice(network.loss).name]) throw new Error("the page does not have its loss");
   if (training.batch_schedule) throw new Error("the page cannot train with batch_schedule");
   const layers = network.layers.map((table) => ({ ...NORMS[table.kind], ...table }));
+  for (const table of [data, layers, training]) checkCounts(table);
+  for (const { activation } of layers) {
+    const named = activation && made.choice(activation).name;
+    if (named && !catalog.activations[named]) throw new Error(`the page has no activation ${named}`);
+  }
   if (layers.some((table) => table.frozen)) throw new Error("the page cannot train with frozen layers");
   return {
     scenario: { name: "opened", seed: 0, ...tree.scenario },
