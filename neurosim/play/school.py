@@ -249,7 +249,7 @@ class School:
                 raise UsageError(f"the numbers of the data may be {MOST_SAMPLES:,} at most")
             changes["data"] = data
         elif source != own.data.source:
-            raise UsageError("the server has the rows of the scenario and data sets that are generated, and takes no others")
+            raise UsageError("the server has the rows of the scenario and generated data sets, and takes no others")
         try:
             scenario = own.changed(changes)
         except ScenarioError as error:

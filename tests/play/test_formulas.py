@@ -79,7 +79,7 @@ def test_a_page_types_several():
     reader.obey(page, {"do": "formula", "text": "2 * z"})
     assert told == [{"formula": {"name": name}} for name in ("typed", "own", "typed")]
     assert reader.texts["typed"] == "2 * z"
-    with pytest.raises(NeurosimError, match="^line 1: foo cannot be compiled: a formula calls abs"):
+    with pytest.raises(NeurosimError, match=r"^line 1: foo cannot be compiled: a formula calls abs"):
         reader.obey(page, {"do": "formula", "text": "foo(z)"})
     with pytest.raises(NeurosimError, match="trains by itself"):
         reader.obey(page, {"do": "pause"})

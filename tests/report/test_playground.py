@@ -300,7 +300,7 @@ def test_a_scenario_is_opened(moons):
         "empty": ('[data]\nsource = "moons"', r"it has no section \[network\]"),
         "broken": ("[data]\nsource = moons", "line 2: this value cannot be read"),
         "many": (moons_text.replace("samples = 400", "samples = 1e9"), "samples is a whole number from 1 to 20,000"),
-        "words": (moons_text.replace("units = 16", 'units = "a"'), "units is a whole number from 1 to 4,096 here, not a"),
+        "words": (moons_text.replace("units = 16", 'units = "a"'), "units is a whole number from 1 to 4,096 here"),
         "other": (moons_text.replace('"relu"', '"mine"'), "the page has no activation mine"),
     }
     for name, (text, said) in wrong.items():
