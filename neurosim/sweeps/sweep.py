@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 import tomllib
@@ -22,7 +23,7 @@ from neurosim.process.children import end_with_parent
 from neurosim.sweeps.ranking import Entry, Table, best_of, rank, read_entry, settings_of
 from neurosim.sweeps.space import Point
 from neurosim.sweeps.trials import Maker, Recipe, Trial, has_ended
-from neurosim.sweeps.worker import Ended, Worker
+from neurosim.sweeps.worker import Ended, Worker, this_machine
 
 # Trials of one point that are handed to a process at once: enough to fill the lanes of small networks.
 TOGETHER = 128
@@ -30,6 +31,8 @@ TOGETHER = 128
 TRIES = 3
 # Seconds after which a temporary folder that nobody has touched is left by a process that was killed.
 ABANDONED = 3600.0
+# Of such a folder's name: the process and its machine.
+_OWNER = re.compile(r"\.[^.]+\.(\d+)-([^.-]+)-[^.]+" + re.escape(TEMPORARY))
 
 
 @dataclass
@@ -182,12 +185,12 @@ def _clear(out: Path) -> None:
 
 
 def _is_alive(path: Path) -> bool:
-    """Whether the process that a temporary folder is named after may still be there."""
-    number = path.name.split(".")[2].partition("-")[0] if path.name.count(".") > 2 else ""
-    if os.name != "posix" or not number.isdecimal():
+    """Whether the process that a temporary folder is named after may still be there, here or on another machine."""
+    owner = _OWNER.fullmatch(path.name)
+    if os.name != "posix" or owner is None or owner[2] != this_machine():
         return True
     try:
-        os.kill(int(number), 0)
+        os.kill(int(owner[1]), 0)
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):

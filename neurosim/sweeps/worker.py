@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -168,10 +170,16 @@ def _records(measures: Mapping[str, list[float]], settings: Sequence[Record], se
         yield {"epoch": epoch, **dict(zip(names, values, strict=True)), **own, "seconds": seconds}
 
 
+def this_machine() -> str:
+    """A short name for this machine, without dots and hyphens: several may write to one folder."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
 @contextlib.contextmanager
 def _whole(place: Path) -> Iterator[Path]:
     """A temporary folder that gets its name at the end, unless another process has made the same trial meanwhile."""
-    path = place.with_name(f".{place.name}.{os.getpid()}-{os.urandom(4).hex()}{TEMPORARY}")
+    owner = f"{os.getpid()}-{this_machine()}"
+    path = place.with_name(f".{place.name}.{owner}-{os.urandom(4).hex()}{TEMPORARY}")
     try:
         yield path
         try:

@@ -15,6 +15,7 @@ from neurosim.errors import DataError
 from neurosim.sweeps.ranking import entries_in, rank
 from neurosim.sweeps.sweep import sweep
 from neurosim.sweeps.trials import Recipe
+from neurosim.sweeps.worker import this_machine
 
 IRIS = Recipe("iris", {"training.epochs": 3, "expect": {}})
 POINTS = [{"optimizer.lr": 0.01}, {"optimizer.lr": 0.1}]
@@ -86,6 +87,18 @@ def test_only_what_is_missing_is_trained(tmp_path):
     assert sweep(IRIS, POINTS, out, seeds=range(2), jobs=1).trained == 0
     # What is shared with another sweep is not trained again.
     assert sweep(IRIS, [*POINTS, {"optimizer.lr": 0.2}], out, seeds=range(2), jobs=1).trained == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can tell")
+def test_what_is_half_written_is_removed_unless_it_is_of_another_machine(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = [f".t.{ended.pid}-{machine}-00.neurosim-tmp" for machine in (this_machine(), "other")]
+    running = f".t.{os.getpid()}-{this_machine()}-00.neurosim-tmp"
+    for name in (*left, running, ".t.neurosim-tmp"):
+        (tmp_path / name).mkdir()
+    sweep(IRIS, POINTS[:1], tmp_path, jobs=1)
+    assert {path.name for path in tmp_path.glob(".*")} == {left[1], running, ".t.neurosim-tmp"}
 
 
 def test_a_trial_reaches_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
