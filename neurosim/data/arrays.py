@@ -284,7 +284,11 @@ def _encoded(values: NDArray[Any], task: str) -> tuple[tuple[str, ...], NDArray[
     numbers = is_numbers(values) and values.dtype.kind != "b"
     if task == "regression" or values.ndim == 2 or (task == "auto" and numbers and _are_values(values)):
         if not is_numbers(values):
-            raise DataError(f"y holds {content_of(values)}; values to learn have to be numbers")
+            several = "Each of several targets holds values: write 1 for yes and 0 for no."
+            raise DataError(
+                f"y holds {content_of(values)}; values to learn have to be numbers",
+                several if values.ndim == 2 else 'task = "classification" takes it for classes.',
+            )
         return (), floats(values).reshape(len(values), -1)
     classes, indices = classes_of(_labels(values))
     if len(classes) < 2:

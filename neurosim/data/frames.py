@@ -198,17 +198,22 @@ def learned_inputs(columns: Mapping[str, Any], learned: Sequence[Column], what: 
         if column.categories:
             parts.append((column, learned_indices(column, labels_of(values), where)))
             continue
-        try:
-            numbers = floats(values)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f'{what}: column "{named(column.name)}" holds {content_of(values)}; the network learned it as numbers'
-            ) from error
+        numbers = learned_numbers(column.name, values, what)
         if not column.fills:
             hint = 'Leave such rows out; a network trained with data.missing = "mean" takes them.'
             _refuse_missing(what, {f'column "{named(column.name)}"': np.isnan(numbers)}, hint)
         parts.append((column, numbers))
     return assembled(parts)
+
+
+def learned_numbers(name: str, values: NDArray[Any], what: str = "X") -> NDArray[np.float64]:
+    """A column that a network learned as numbers, nan where one is missing; raises DataError for what are none."""
+    try:
+        return floats(values)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f'{what}: column "{named(name)}" holds {content_of(values)}; the network learned it as numbers'
+        ) from error
 
 
 def by_place(given: object, learned: Sequence[Column]) -> NDArray[np.float64]:
@@ -351,7 +356,7 @@ def content_of(values: NDArray[Any]) -> str:
     """What an array holds that are no numbers."""
     kinds = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "c": "complex numbers"}
     if values.dtype == object and any(isinstance(value, str) for value in values.flat):
-        return "text"
+        return "text" if _is_text(values) else "text and other values"
     if values.dtype == object and any(hasattr(value, "year") for value in values.flat):
         return "dates"
     return kinds.get(values.dtype.kind, f"values of type {values.dtype}")

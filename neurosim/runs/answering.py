@@ -14,7 +14,7 @@ from neurosim.backends.base import Backend
 from neurosim.data import read_csv, read_idx
 from neurosim.data.columns import filled
 from neurosim.data.csv_columns import read_learned
-from neurosim.data.frames import by_place, columns_of, learned_inputs
+from neurosim.data.frames import array_of, by_place, columns_of, learned_inputs, learned_numbers
 from neurosim.data.image_files import files_to_answer_for, holds_images, read_images
 from neurosim.errors import DataError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
@@ -131,7 +131,10 @@ class Model:
             )
         if self.columns:
             return filled(self.columns, learned_inputs(given, self.columns))
-        return np.column_stack([np.asarray(given[name]) for name in names])
+        found = {name: array_of(name, given[name]) for name in names}
+        return np.column_stack(
+            [values if values.dtype.kind in "biuf" else learned_numbers(name, values) for name, values in found.items()]
+        )
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Names of the classes (rows,), or values (rows, outputs) where there are no classes; raises as `outputs`."""

@@ -90,7 +90,10 @@ def test_other_rows_are_encoded_as_the_training_rows():
         ((X, "animal"), 'X has no column "animal"'),
         ((COLUMNS, "anmal"), 'X has no column "anmal"'),
         ((COLUMNS, ["length", "depth"]), 'X has no column "depth"'),
-        (({**COLUMNS, "size": np.array(["small", 1, 2, 3], object)}, "animal"), "column size holds text"),
+        (
+            ({**COLUMNS, "size": np.array(["small", 1, 2, 3], object)}, "animal"),
+            "column size holds text and other values",
+        ),
         (({"day": np.array(["2026-01-01"] * 4, "M8[D]"), "y": [0, 1, 0, 1]}, "y"), "column day holds dates"),
         ((X[:, 0], NAMES), r"X has shape \(4,\)"),
         ((X.reshape(1, 1, 1, 4, 2), [0]), "expected"),
@@ -120,8 +123,12 @@ def test_other_rows_that_do_not_fit():
         table_of((X, NAMES), test=({"a": [1.0], "b": [2.0]}, ["cat"]))
     with pytest.raises(UsageError, match='task = "regresion"'):
         table_of((X, NAMES), task="regresion")
-    with pytest.raises(DataError, match="values to learn have to be numbers"):
+    with pytest.raises(DataError, match="values to learn have to be numbers") as caught:
         table_of((X, NAMES), task="regression")
+    assert caught.value.hint == 'task = "classification" takes it for classes.'
+    with pytest.raises(DataError, match="values to learn have to be numbers") as caught:
+        table_of((X, np.column_stack([NAMES, NAMES])))
+    assert caught.value.hint == "Each of several targets holds values: write 1 for yes and 0 for no."
 
 
 @pytest.mark.parametrize(

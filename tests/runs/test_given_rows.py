@@ -160,6 +160,8 @@ def test_fit_and_predict():
     np.testing.assert_array_equal(result.predict(swapped), CLASSES)
     with pytest.raises(DataError, match='X has no column "b", which the network learned from'):
         result.predict({"a": ROWS[:, 0]})
+    with pytest.raises(DataError, match='X: column "b" holds text; the network learned it as numbers'):
+        result.predict({**NAMED, "b": ["much"] * len(ROWS)})
 
 
 def test_fit_learns_values_in_their_units():
