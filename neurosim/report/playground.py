@@ -24,7 +24,8 @@ from neurosim.scenario.augmentation import AugmentationSection
 MODULES = (
     "basics", "plane", "curves", "play/settings", "play/access", "play/maps", "play/diagram", "play/unit",
     "play/output", "play/losses", "play/controls", "play/more", "play/opening", "play/pad", "play/questions",
-    "play/worker", "play/remote", "play/formula", "play/app", "play/distant", "play/start",
+    "play/worker", "play/remote", "play/formula", "play/editing", "play/tables", "play/app",
+    "play/distant", "play/start",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers/kinds.js``.
 KINDS = (

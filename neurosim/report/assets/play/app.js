@@ -1,12 +1,11 @@
 // The page: it holds the scenario and what the worker has told last, and brings its parts up to date.
 
-// What has no units of its own, or makes something of those before it.
-const FOLLOWING = ["flatten", "activation", "gated", "maxout", "dropout", "batch_norm", "layer_norm"];
 // Rows that are counted at each drawing.
 const MOST_JUDGED = 500;
 
-class App {
+class App extends Tables {
   constructor({ scenario, title, catalog, data, lesson, names, served, play }) {
+    super();
     Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
     this.play = play ?? {};
     Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null, row: 0 });
@@ -93,11 +92,6 @@ class App {
   // Whether the scenario's section [play] shows a group of controls.
   shows(control) {
     return !this.play.controls || this.play.controls.includes(control);
-  }
-
-  // Whether its data can be others: those of a run, and those that only the server has, are what they are.
-  get takesFiles() {
-    return this.shows("data") && !this.served?.live && !this.served?.distant;
   }
 
   // The problem anew, from its first step.
@@ -280,180 +274,11 @@ class App {
     history.replaceState(null, "", this.settings.address || location.pathname);
   }
 
-  get layers() {
-    return this.settings.now.network.layers;
-  }
-
-  hidden() {
-    return this.layers.slice(0, -1).filter((table) => table.kind === "dense");
-  }
-
-  hiddenActivation() {
-    const table = this.hidden()[0];
-    return table?.activation ? this.made.choice(table.activation).name : "tanh";
-  }
-
-  // What a hidden layer may have, as options.
-  activations() {
-    const found = Object.entries(this.catalog.activations).filter(([, record]) => !record.row);
-    return found.map(([name]) => [name, name]).sort();
-  }
-
-  activate(activation) {
-    for (const table of this.hidden()) {
-      table.activation = activation;
-      delete table.init;
-    }
-    this.change({});
-  }
-
-  penalty(kind) {
-    return this.layers.find((table) => table.kind === "dense")?.[kind] ?? 0;
-  }
-
-  penalize(kind, value) {
-    for (const table of this.layers) if (table.kind === "dense") table[kind] = value;
-    this.change({});
-  }
-
-  canResize(place) {
-    return this.tables[place].kind === "dense" && place < this.tables.length - 1 && this.tables[place] === this.layers[place] && this.shows("units");
-  }
-
-  resize(place, units) {
-    this.layers[place].units = Math.min(Math.max(units, 1), 256);
-    delete this.layers[place].weight;
-    if (Array.isArray(this.layers[place].bias)) delete this.layers[place].bias;
-    const next = this.layers.slice(place + 1).find((table) => table.kind === "dense");
-    delete next.weight;
-    this.change({});
-  }
-
-  // One hidden layer more, with the dropout and the normalization of the one before; or the last one less, with all
-  // that follows it.
-  deepen(by) {
-    const { layers } = this;
-    const last = layers.slice(0, -1).findLastIndex((table) => !FOLLOWING.includes(table.kind));
-    const behind = layers.slice(last + 1, -1);
-    if (by > 0) {
-      const alike = behind.filter((table) => table.kind === "dropout" || table.kind in NORMS);
-      layers.splice(-1, 0, { kind: "dense", units: 4, activation: this.hiddenActivation() }, ...structuredClone(alike));
-    } else if (last >= 0) layers.splice(last, behind.length + 1);
-    for (const table of layers) delete table.weight;
-    this.change({});
-  }
-
-  // What a layer is called above its column: its activation, or its kind.
-  nameOf(table) {
-    const activation = table.activation ? this.made.choice(table.activation).name : "identity";
-    if (activation !== "identity") return activation.replaceAll("_", " ");
-    return table.kind === "dense" ? "linear" : table.kind.replaceAll("_", " ");
-  }
-
-  lossName() {
-    return this.made.choice(this.settings.get("network.loss")).name;
-  }
-
-  // The losses for targets of the same kind.
-  losses() {
-    const { catalog } = this;
-    const own = catalog.losses[this.lossName()];
-    const alike = ([, record]) => record.targets === own.targets && record.threshold === own.threshold && record.each === own.each;
-    return Object.entries(catalog.losses).filter(alike).map(([name]) => name).sort();
-  }
-
-  defaultRate(name = this.settings.get("optimizer.name")) {
-    return this.catalog.optimizers[name].params.lr;
-  }
-
-  // A scenario, or a table of one's own in a CSV file, whose last column is the target.
-  async take(file) {
-    try {
-      if (file.size > 2e6) throw new Error(`it has ${Math.round(file.size / 1e6)} MB; the page takes 2`);
-      if (file.name.endsWith(".toml")) {
-        const left = openScenario(this, await file.text());
-        this.say(left.length ? `${file.name} is open; the page leaves out what it says of ${left.join(", ")}.` : "");
-        return;
-      }
-      const table = this.made.readCsv(await file.text());
-      this.useOwn(table, file.name.replace(/[^\w.-]/g, "_"));
-    } catch (error) {
-      this.say(`${file.name} cannot be taken: ${error.message}.`);
-    }
-  }
-
   say(words) {
     this.message.textContent = words;
     this.message.hidden = !words;
   }
-
-  // Train on a table that has been dropped or drawn, with the last layer and the loss that it needs.
-  useOwn(own, file) {
-    this.say("");
-    this.own = own;
-    const target = own.names.at(-1);
-    const data = { source: "csv", file, target, ...(file === DRAWN ? {} : { standardize: true, test_fraction: 0.25 }) };
-    const { classes = 0 } = this.made.makeTable(data, this.catalog, own);
-    const wide = own.names.length - 1 !== this.network.inputs;
-    const layers = wide ? this.layers.map(({ weight, ...table }) => table) : this.layers;
-    this.settings.set({ data, ...this.ending(classes, layers) });
-    this.begin();
-  }
-
-  // The last layer and the loss for so many classes; 0 for a number.
-  ending(classes, layers = this.layers) {
-    const units = classes > 2 ? classes : 1;
-    const activation = classes > 2 ? "softmax" : classes ? "sigmoid" : "identity";
-    const loss = classes > 2 ? "categorical_cross_entropy" : classes ? "binary_cross_entropy" : "mse";
-    return { "network.layers": [...layers.slice(0, -1), { kind: "dense", units, activation }], "network.loss": loss };
-  }
-
-  // Points drawn with the pointer, of the class that is chosen.
-  choosePen(label) {
-    this.drawing = label;
-    if (label !== null && this.settings.get("data.file") !== DRAWN) {
-      const rows = Object.values(this.points).flat();
-      const kept = rows.slice(0, 200).map(([u, v, k]) => [rounded(u), rounded(v), String(k)]);
-      this.useOwn({ names: ["x1", "x2", "class"], rows: kept }, DRAWN);
-      this.drawing = label;
-    }
-    this.controls.data(this.dataRoot);
-  }
-
-  addPoint(u, v) {
-    this.own.rows.push([rounded(u), rounded(v), String(this.drawing)]);
-    const { drawing, box } = this;
-    this.begin();
-    // The axes stay while one draws.
-    Object.assign(this, { drawing, box });
-    this.maps.box = box;
-  }
-
-  // Another data set, with the last layer and the loss that it needs.
-  newData(source) {
-    this.own = null;
-    this.drawing = null;
-    const layers = this.layers.map(({ weight, ...table }) => table);
-    const rows = this.catalog.datasets[source].samples ? { test_fraction: 0.25 } : {};
-    this.change({ data: { source, ...rows }, ...this.ending({ blobs: 3, sine: 0 }[source] ?? 2, layers) });
-  }
-
-  // The scenario; with a table of one's own also that, to lie beside it.
-  download() {
-    const files = { "scenario.toml": this.settings.toml };
-    if (this.own) files[this.settings.get("data.file")] = this.made.writeCsv(this.own);
-    for (const [name, text] of Object.entries(files)) {
-      const link = element("a", null, { download: name });
-      link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-      link.click();
-      URL.revokeObjectURL(link.href);
-    }
-  }
 }
-
-// What points are called that have been drawn on the page.
-const DRAWN = "points.csv";
-const rounded = (number) => String(Number(number.toPrecision(5)));
 
 // A table for each layer that is built; groups are written out, and a residual layer's activation is one of its own.
 function tablesOf(tables) {

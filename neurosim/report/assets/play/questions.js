@@ -90,9 +90,6 @@ class Questions {
       null,
       1,
     );
-    const link = element("a", null, { download: `answers-${app.settings.file.scenario.name}.json` });
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.click();
-    URL.revokeObjectURL(link.href);
+    saveText(`answers-${app.settings.file.scenario.name}.json`, text, "application/json");
   }
 }
