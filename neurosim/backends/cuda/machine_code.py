@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# In the disassembler's text: a place to which a branch leads, and the place that a branch names.
+LABEL = re.compile(r"(\.L_x_\d+):")
+TARGET = re.compile(r"`\((\.L_x_\d+)\)")
 _INSTRUCTION = re.compile(r"\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)([^;]*)")
-_LABEL = re.compile(r"(\.L_x_\d+):")
 _SECTION = re.compile(r"\.text\.(\S+):")
-_TARGET = re.compile(r"`\((\.L_x_\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def product_loops(text: str, kernel: str, together: int, terms: int) -> list[Loo
     A thread adds up `terms` products for a pair of tiles, of which so many as `together` stand next to each other at
     least: the loop over them may be unrolled.
     """
-    code, loops = _loops(_section(text, kernel))
+    code, loops = _loops(section(text, kernel))
     loops.sort(key=lambda loop: loop[1] - loop[0])
     found: list[tuple[int, int]] = []
     for begin, end in loops:
@@ -82,7 +83,7 @@ def product_loops(text: str, kernel: str, together: int, terms: int) -> list[Loo
 
 def count(text: str, kernel: str, name: str) -> int:
     """How many instructions of a kernel have a name that begins so."""
-    code, _ = _loops(_section(text, kernel))
+    code, _ = _loops(section(text, kernel))
     return _count(code, name)
 
 
@@ -102,7 +103,7 @@ def _count(code: Sequence[str], name: str) -> int:
     return sum(instruction.startswith(name) for instruction in code)
 
 
-def _section(text: str, kernel: str) -> list[str]:
+def section(text: str, kernel: str) -> list[str]:
     """The lines of a kernel, without the functions that it calls."""
     lines: list[str] = []
     inside = False
@@ -120,10 +121,10 @@ def _loops(lines: Sequence[str]) -> tuple[list[str], list[tuple[int, int]]]:
     code: list[str] = []
     branches: list[tuple[int, str]] = []
     for line in lines:
-        if match := _LABEL.match(line):
+        if match := LABEL.match(line):
             labels[match[1]] = len(code)
         elif match := _INSTRUCTION.match(line):
             code.append(match[1])
-            if match[1].startswith("BRA") and (target := _TARGET.search(match[2])):
+            if match[1].startswith("BRA") and (target := TARGET.search(match[2])):
                 branches.append((len(code), target[1]))
     return code, [(labels[name], end) for end, name in branches if labels.get(name, end) < end]

@@ -15,6 +15,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from neurosim.backends.cuda.machine_code import LABEL, TARGET, section
+
 # Cycles until the result of an instruction of no fixed duration is there: of shared and of global memory, which is
 # nearly always in the closest cache, and of others. Assumed, near what has been measured for other GPUs.
 SHARED_CYCLES, GLOBAL_CYCLES, OTHER_CYCLES = 30, 40, 24
@@ -25,8 +27,6 @@ _SCOREBOARDS = 6
 _SHORT = 8
 _INSTRUCTION = re.compile(r"\s+/\*[0-9a-f]{4,}\*/\s+(@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)([^;]*);\s+/\* 0x[0-9a-f]{16} \*/")
 _CONTROL = re.compile(r"\s+/\* 0x([0-9a-f]{16}) \*/")
-_LABEL = re.compile(r"(\.L_x_\d+):")
-_TARGET = re.compile(r"`\((\.L_x_\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,11 @@ def _read(text: str, kernel: str) -> tuple[list[_Instruction], dict[str, int]]:
     """The instructions of a kernel, and the labels in it."""
     code: list[_Instruction] = []
     labels: dict[str, int] = {}
-    inside = False
-    for line in text.splitlines():
-        if line.startswith(".text."):
-            inside = line == f".text.{kernel}:"
-        elif not inside:
-            continue
-        elif match := _LABEL.match(line):
+    for line in section(text, kernel):
+        if match := LABEL.match(line):
             labels[match[1]] = len(code)
         elif match := _INSTRUCTION.match(line):
-            target = _TARGET.search(match[3])
+            target = TARGET.search(match[3])
             code.append(_Instruction(match[2], match[1] is not None, target[1] if target else None))
         elif (match := _CONTROL.match(line)) and code:
             code[-1].control = int(match[1], 16) >> 41
