@@ -1,9 +1,14 @@
 """The emulator itself, on kernels of a few lines: right ones with nothing found, and one for each kind of fault."""
 
+import ctypes
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from numba import cuda, float32, int32
 
+from cuda_emulator.library import load
 from neurosim.backends.cuda.device import call
 
 THREADS, BLOCKS = 8, 3
@@ -345,6 +350,27 @@ def test_memory_that_was_never_written_or_given_back_is_not_to_be_read(device):
     x = cuda.to_device(zeros())
     view = x[:]
     call(copy, BLOCKS, THREADS, view, cuda.to_device(zeros()))
+    assert device.findings() == []
+
+
+def test_another_thread_may_give_back_memory_while_a_kernel_runs(device):
+    """As Python does, which collects arrays in whatever thread it is, and lets others run during a launch."""
+    driver, ended = load(), threading.Event()
+
+    def take_and_give_back():
+        address = ctypes.c_uint64()
+        while not ended.is_set():
+            assert driver.cuMemAlloc_v2(ctypes.byref(address), ctypes.c_size_t(64)) == 0
+            assert driver.cuMemFree_v2(address) == 0
+
+    x = np.arange(24, dtype=np.float32)
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(take_and_give_back)
+        for _ in range(100):
+            _, y = run(reverse, x, zeros())
+            np.testing.assert_array_equal(y.reshape(3, 8), x.reshape(3, 8)[:, ::-1])
+        ended.set()
+        other.result()
     assert device.findings() == []
 
 

@@ -5,6 +5,7 @@
 
 #include "api.hpp"
 #include "findings.hpp"
+#include "lock.hpp"
 #include "queue.hpp"
 
 using namespace emulator;
@@ -12,7 +13,7 @@ using namespace emulator;
 namespace {
 
 const CUcontext CONTEXT = reinterpret_cast<CUcontext>(0xC0DE);
-std::vector<CUcontext> contexts;
+thread_local std::vector<CUcontext> contexts;  // of each thread of the host
 
 int attribute(CUdevice_attribute which) {
     switch (which) {
@@ -31,6 +32,7 @@ int attribute(CUdevice_attribute which) {
 
 // Device memory is that of the host, so the host's bytes are copied once the launches before are done.
 CUresult copy(uintptr_t to, uintptr_t from, size_t bytes, bool to_device, bool from_device) {
+    const Guard guard(device_lock);
     run_pending();
     if (bytes == 0 || outcome() != CUDA_SUCCESS) return outcome();
     if ((to_device && !memory.inside(to, bytes)) || (from_device && !memory.inside(from, bytes))) {

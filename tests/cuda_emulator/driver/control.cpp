@@ -3,6 +3,7 @@
 
 #include "findings.hpp"
 #include "launch.hpp"
+#include "lock.hpp"
 #include "queue.hpp"
 
 #define CALLED extern "C" __attribute__((visibility("default")))
@@ -44,6 +45,7 @@ CALLED uint64_t emulator_window_gap() { return SharedWindow::GAP; }
 // `ranges` are beginnings and sizes of the shared arrays, in the order of their addresses, then of constants.
 CALLED void emulator_add_kernel(const char* name, void (*code)(void**), const uint32_t* sizes, uint32_t count,
                                 int registers, const uint64_t* ranges, uint32_t shared, uint32_t constants) {
+    const Guard guard(device_lock);
     Kernel& kernel = kernels[name];
     kernel = {name, code, {sizes, sizes + count}, registers, {}, {}};
     for (uint32_t k = 0; k < shared + constants; ++k)

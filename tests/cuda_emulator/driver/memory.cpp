@@ -7,6 +7,8 @@
 #include <map>
 #include <new>
 
+#include "lock.hpp"
+
 namespace emulator {
 
 Memory memory;
@@ -48,6 +50,7 @@ void Memory::change(uintptr_t address, size_t bytes, Change change) {
 }
 
 uintptr_t Memory::allocate(size_t bytes) {
+    const Guard guard(device_lock);
     if (begin_ == 0) reserve();
     const size_t needed = with_gap(bytes);
     uintptr_t address = 0;
@@ -69,6 +72,7 @@ uintptr_t Memory::allocate(size_t bytes) {
 }
 
 bool Memory::free(uintptr_t address) {
+    const Guard guard(device_lock);
     const auto found = allocations.find(address);
     if (found == allocations.end()) return false;
     const size_t bytes = found->second, given = with_gap(bytes);
@@ -81,6 +85,7 @@ bool Memory::free(uintptr_t address) {
 }
 
 std::pair<uintptr_t, size_t> Memory::allocation(uintptr_t address) const {
+    const Guard guard(device_lock);
     auto after = allocations.upper_bound(address);
     if (after == allocations.begin()) return {0, 0};
     --after;
