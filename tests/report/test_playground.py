@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -307,6 +308,18 @@ def test_a_scenario_is_opened(moons):
         chooser = moons.page.get_by_label("Your table (.csv) or scenario (.toml)")
         chooser.set_input_files({"name": f"{name}.toml", "mimeType": "text/plain", "buffer": text.encode()})
         moons.page.get_by_role("alert").filter(has_text=re.compile(said)).wait_for()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"network.layers": 3}, {"data.samples": -5}, {"optimizer.name": "mine"}, {"network.layers": [{"kind": "mine"}]}],
+)
+def test_an_address_that_cannot_be_followed_leaves_the_scenario_as_it_is(changes, opened, tmp_path):
+    page = opened(page_of(tmp_path, "moons")).page
+    page.goto(f"{page.url}#{quote(json.dumps(changes))}")
+    page.reload()
+    page.get_by_role("alert").filter(has_text="The address asks for what the page cannot do").wait_for()
+    page.locator(".clock").filter(has_text="step 0").wait_for()
 
 
 def test_every_scenario_is_read_as_python_reads_it(browser):

@@ -10,9 +10,9 @@ class App extends Tables {
     this.play = play ?? {};
     Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null, row: 0 });
     this.settings = new Settings(scenario);
-    this.settings.restore(location.hash);
     this.made = engine();
     this.served = served;
+    let followed = this.follow(location.hash);
     if (served) this.remote = new Remote(this.made.doubles);
     if (served?.engine) this.worker = this.remote;
     else {
@@ -21,8 +21,29 @@ class App extends Tables {
     }
     this.worker.onmessage = ({ data: told }) => this.hear(told);
     this.layout();
-    this.begin();
+    try {
+      this.begin();
+    } catch {
+      followed = false;
+      this.settings.forget();
+      this.begin();
+    }
+    if (!followed) this.say("The address asks for what the page cannot do; this is the scenario as it is.");
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  // Take over what an address has changed; one that asks for what cannot be changes nothing.
+  follow(address) {
+    const { settings, served } = this;
+    settings.restore(address);
+    if (!settings.address || served?.distant) return true;
+    try {
+      sectionsOf(settings.now, this);
+      return true;
+    } catch {
+      settings.forget();
+      return false;
+    }
   }
 
   layout() {
@@ -241,9 +262,14 @@ class App extends Tables {
     this.watch();
   }
 
-  // The worker tells the numbers of a step on the chosen row, seen from the unit that is pinned. A server does not.
+  // Whether the numbers of a step can be told: a server does not.
+  get explains() {
+    return this.worker !== this.remote;
+  }
+
+  // The worker tells the numbers of a step on the chosen row, seen from the unit that is pinned.
   watch() {
-    if (this.worker === this.remote) return;
+    if (!this.explains) return;
     const { pinned: place, row } = this;
     const watched = place && place.layer >= 0 ? { row, place: place.layer, unit: place.unit } : null;
     this.worker.postMessage({ do: "watch", place: watched });

@@ -4,8 +4,13 @@
 class Settings {
   constructor(file) {
     this.file = file;
-    this.now = structuredClone(file);
+    this.forget();
     this.heard = [];
+  }
+
+  // The scenario as it is in the file.
+  forget() {
+    this.now = structuredClone(this.file);
   }
 
   get(path) {

@@ -29,7 +29,7 @@ class UnitPanel {
       const unit = Math.min(Math.max(Math.round(Number(which.value)) || 1, 1), layer.units) - 1;
       app.choose({ layer: place.layer, unit });
     });
-    if (app.counts.train > 1 && layer.weight) {
+    if (app.explains && app.counts.train > 1 && layer.weight) {
       const choose = element("label", head, { class: "inline" }, "Training row ");
       this.sample = element("input", choose, { type: "number", min: 0, max: app.counts.train - 1, value: app.row });
       this.sample.addEventListener("change", () => app.chooseRow(Math.round(Number(this.sample.value)) || 0));
@@ -50,6 +50,7 @@ class UnitPanel {
     const table = element("table", element("div", root, { class: "weights" }));
     const head = element("tr", element("thead", table));
     const columns = ["from", "weight w", "input x", "w · x", "slope ∂L/∂w", "w after the step"];
+    if (!app.explains) columns.splice(2);
     columns.forEach((words, k) => element("th", head, { scope: "col", class: k > 1 ? "number" : "" }, words));
     const body = element("tbody", table);
     const from = (k) => layer.weight.offset + k * layer.units + unit;
@@ -81,14 +82,14 @@ class UnitPanel {
     const row = element("tr", body);
     element("th", row, { scope: "row" }, name);
     const label = input === null ? "Bias" : `Weight from ${name}`;
-    const fixed = app.shows("weights") ? {} : { readonly: "" };
+    const fixed = app.shows("weights") && !app.served?.live ? {} : { readonly: "" };
     const field = element("input", element("td", row), { type: "number", step: "any", "aria-label": label, ...fixed });
     field.addEventListener("change", () => {
       const value = Number(field.value);
       if (field.value.trim() !== "" && Number.isFinite(value)) this.setWeight(index, value);
       this.draw();
     });
-    const told = [0, 1, 2, 3].map(() => element("td", row, { class: "number" }));
+    const told = app.explains ? [0, 1, 2, 3].map(() => element("td", row, { class: "number" })) : [];
     this.cells.push({ field, index, input, told });
   }
 
