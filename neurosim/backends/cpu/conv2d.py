@@ -9,7 +9,7 @@ A geometry is a tuple of integers ``(height, width, channels, out_height, out_wi
 kernel_height, kernel_width, stride_height, stride_width, pad_top, pad_left)``; maps and weights are given by their
 addresses, ideally multiples of `LINE` bytes. Weights are (kernel_height, kernel_width, channels, out_channels). The
 forward pass and the gradient of the inputs are the same loops over weights in two different orders, into which
-`pack_weights` and `pack_transposed` bring them once for all groups (see `conv_weights`).
+`pack_weights` and `pack_transposed` bring them once for all groups.
 
 The order of a sum depends only on the geometry.
 """
@@ -18,17 +18,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.backends.cpu.conv_weights import pack, pack_backward, phase, tile_size
 from neurosim.backends.cpu.cutting import share
 from neurosim.backends.cpu.gradient_blocks import BLOCK, FEW_CHANNELS, Geometry, rows_of_block, width_of_map
 from neurosim.backends.cpu.jit import compiled
-from neurosim.backends.cpu.map_tiles import LINE_TILES, correlation_tile, gradient_tile, sum_of_line
+from neurosim.backends.cpu.map_tiles import LINE_TILES, TILES, correlation_tile, gradient_tile, sum_of_line
 from neurosim.backends.cpu.memory import floats
 from neurosim.backends.cpu.vectors import LANES, LINE, PART, linked, stack_lines
 
+SIZES = tuple((height, width) for width, height in TILES.items())
 LINE_SIZES = tuple((height, width) for width, height in LINE_TILES.items())
-# Neither groups nor a dilation, see `conv_weights`.
-PLAIN = (1, 1, 1)
 # Passed as np.int64(ONE): a literal 1 would make Numba compile the callee a second time.
 ONE = 1
 WIDEST = max(width for _, width in LINE_SIZES)
@@ -77,6 +75,15 @@ def gradient(height, numbers, left, left_row, left_step, right, right_row, right
         for j in range(numbers):
             total = sum_of_line(lines + (i * numbers + j) * LINE)
             row[j] = total if new else row[j] + total
+
+
+@compiled
+def tile_size(left):
+    """(height, width) of the tile of a correlation for the next of `left` channels."""
+    for size in SIZES:
+        if size[1] <= left:
+            return size
+    return SIZES[-1]
 
 
 @compiled
@@ -176,7 +183,23 @@ def correlate(shape, source, packed, taps, first, step, bias, count, out, out_ch
 @compiled
 def pack_weights(geometry, weight, packed):
     """Put weights into the order in which `conv_forward` reads them (`packed_floats` numbers)."""
-    pack(geometry, PLAIN, weight, packed)
+    _, _, channels, _, _, out_channels, kernel_height, kernel_width, _, _, _, _ = geometry
+    pack(kernel_height * kernel_width * channels, out_channels, out_channels, weight, packed)
+
+
+@compiled
+def pack(lines, out_channels, made, weight, packed):
+    """Put weights, `lines` for each channel that goes out, into the order of tiles; a group makes `made` channels."""
+    source, target = floats(weight, lines * out_channels), floats(packed, lines * out_channels)
+    place = 0
+    c = np.int64(0)
+    while c < out_channels:
+        width = tile_size(made - c % made)[1]
+        for k in range(lines):
+            for j in range(width):
+                target[place] = source[k * out_channels + c + j]
+                place += 1
+        c += width
 
 
 @compiled
@@ -200,9 +223,43 @@ def conv_forward(geometry, x, packed, bias, z, y0, y1):
 
 
 @compiled
+def phase(place, pad, stride, kernel):
+    """The outputs that see the inputs `place`, `place` + stride, ...: (first tap, number of taps, first output).
+
+    Output o sees input i through tap i + pad - o * stride, so these inputs see taps that are one
+    stride apart, and their outputs are adjacent: a convolution with stride 1. The taps run backwards;
+    the first output is that of the last tap for the first input.
+    """
+    tap = (place + pad) % stride
+    taps = max(0, (kernel - tap + stride - 1) // stride)
+    return tap, taps, (place + pad) // stride - taps + 1
+
+
+@compiled
 def pack_transposed(geometry, weight, packed):
     """Put weights into the order in which `conv_input_gradient` reads them (`transposed_floats` numbers)."""
-    pack_backward(geometry, PLAIN, weight, packed)
+    _, _, channels, _, _, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry
+    source = floats(weight, kernel_height * kernel_width * channels * out_channels)
+    target = floats(packed, source.size + channels)
+    place = 0
+    for py in range(sy):
+        tap_y, rows, _ = phase(py, top, sy, kernel_height)
+        for px in range(sx):
+            tap_x, columns, _ = phase(px, left, sx, kernel_width)
+            c = np.int64(0)
+            while c < channels:
+                width = tile_size(channels - c)[1]
+                for i in range(rows):
+                    for j in range(columns):
+                        ky, kx = tap_y + (rows - 1 - i) * sy, tap_x + (columns - 1 - j) * sx
+                        first = ((ky * kernel_width + kx) * channels + c) * out_channels
+                        for k in range(out_channels):
+                            for n in range(width):
+                                target[place] = source[first + n * out_channels + k]
+                                place += 1
+                c += width
+    for n in range(channels):
+        target[place + n] = np.float32(0)
 
 
 @compiled
@@ -213,9 +270,9 @@ def conv_input_gradient(geometry, dz, packed, dx, y0, y1):
     zeros = packed + 4 * kernel_height * kernel_width * channels * out_channels
     pitch = channels * LINE
     for py in range(sy):
-        _, rows, _, first_row, _ = phase(py, top, sy, kernel_height, np.int64(ONE))
+        _, rows, first_row = phase(py, top, sy, kernel_height)
         for px in range(sx):
-            _, columns, _, first_column, _ = phase(px, left, sx, kernel_width, np.int64(ONE))
+            _, columns, first_column = phase(px, left, sx, kernel_width)
             correlate(
                 (out_height, out_width, out_channels),
                 dz,

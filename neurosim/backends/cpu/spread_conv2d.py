@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.backends.cpu.conv2d import ONE, first_multiple, run_height
-from neurosim.backends.cpu.conv_weights import pack, pack_backward, phase, tile_size
+from neurosim.backends.cpu.conv2d import ONE, first_multiple, pack, run_height, tile_size
 from neurosim.backends.cpu.depthwise import copy_floats, depthwise_correlate
 from neurosim.backends.cpu.gradient_blocks import BLOCK, TOGETHER, SpreadGeometry
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.map_tiles import spread_correlation_tile
+from neurosim.backends.cpu.memory import floats
 from neurosim.backends.cpu.vectors import LINE, PART, linked
 
 
@@ -170,7 +170,9 @@ def correlate(shape, source, packed, taps, apart, first, step, bias, count, out,
 @compiled
 def pack_weights(geometry, weight, packed):
     """Put weights into the order in which `conv_forward` reads them (`packed_floats` numbers)."""
-    pack(geometry[:12], geometry[12:], weight, packed)
+    _, _, channels, _, _, out_channels, kernel_height, kernel_width, _, _, _, _, _, _, groups = geometry
+    lines = kernel_height * kernel_width * (channels // groups)
+    pack(lines, out_channels, out_channels // groups, weight, packed)
 
 
 @compiled
@@ -198,9 +200,56 @@ def conv_forward(geometry, x, packed, bias, z, y0, y1, scratch):
 
 
 @compiled
+def phase(place, pad, stride, kernel, apart):
+    """The outputs that see the inputs `place`, `place` + stride, ...
+
+    Output o sees input i through tap t where o * stride + t * apart = i + pad: these inputs see every `period`-th tap,
+    from the first on, and of two such taps the outputs are `step` apart, the later tap's first. So this is a
+    convolution with stride 1, whose cells are apart and whose taps run backward.
+
+    Returns
+    -------
+    (tap, taps, period, output, step)
+        The first tap and the number of taps, and the output of the last tap for the first input.
+    """
+    common, rest = stride, apart
+    while rest:
+        common, rest = rest, common % rest
+    period, step = stride // common, apart // common
+    tap = np.int64(0)
+    while tap < period and (place + pad - tap * apart) % stride != 0:
+        tap += 1
+    taps = (kernel - tap + period - 1) // period if tap < min(period, kernel) else np.int64(0)
+    return tap, taps, period, (place + pad - (tap + (taps - 1) * period) * apart) // stride, step
+
+
+@compiled
 def pack_transposed(geometry, weight, packed):
     """Put weights into the order in which `conv_input_gradient` reads them (`transposed_floats` numbers)."""
-    pack_backward(geometry[:12], geometry[12:], weight, packed)
+    _, _, channels, _, _, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry[:12]
+    dy, dx, groups = geometry[12:]
+    own, made = channels // groups, out_channels // groups
+    source = floats(weight, kernel_height * kernel_width * own * out_channels)
+    target = floats(packed, source.size + channels)
+    place = 0
+    for py in range(sy):
+        tap_y, rows, down, _, _ = phase(py, top, sy, kernel_height, dy)
+        for px in range(sx):
+            tap_x, columns, across, _, _ = phase(px, left, sx, kernel_width, dx)
+            c = np.int64(0)
+            while c < channels:
+                width = tile_size(own - c % own)[1]
+                for i in range(rows):
+                    for j in range(columns):
+                        ky, kx = tap_y + (rows - 1 - i) * down, tap_x + (columns - 1 - j) * across
+                        first = ((ky * kernel_width + kx) * own + c % own) * out_channels + c // own * made
+                        for k in range(made):
+                            for n in range(width):
+                                target[place] = source[first + n * out_channels + k]
+                                place += 1
+                c += width
+    for n in range(channels):
+        target[source.size + n] = np.float32(0)
 
 
 @compiled
