@@ -19,7 +19,9 @@ from neurosim.backends.cuda.device import (
     Memory,
     call_cooperative,
     cooperative_blocks,
+    copies_asynchronously,
     free_bytes,
+    processors,
     upload_rows,
 )
 from neurosim.backends.cuda.generation import activations_of
@@ -375,7 +377,7 @@ class CudaBackend(Backend):
     ) -> bool:
         """Train a range of rows in one launch of blocks that own units; False if the GPU has no room for that."""
         if self._resident is None or self._resident[0] is not phases.table:
-            layout = layout_for(phases.table, self.training, self._sizes)
+            layout = layout_for(phases.table, self.training, self._sizes, processors(), copies_asynchronously())
             given = (self.network, self.training, phases.table)
             made = None if layout is None else ResidentLaunches(*given, layout, self._memory, self.compiling)
             self._resident = phases.table, made

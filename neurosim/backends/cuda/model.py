@@ -19,7 +19,7 @@ from neurosim.backends.cuda.fields import Field, Kind, Phase
 from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.probes import DeviceFacts
-from neurosim.backends.cuda.resident import lay_out, tiles_of
+from neurosim.backends.cuda.resident_launches import layout_for
 from neurosim.backends.cuda.resident_model import ResidentStep, barrier_seconds
 from neurosim.backends.cuda.small_model import TeamStep
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
@@ -120,12 +120,10 @@ def _resident(
     table: Table, training: Training, given: Sizes, facts: DeviceFacts, barrier: float | None
 ) -> list[Part] | None:
     """A step of blocks that own units; None if the network cannot be divided so on this GPU."""
-    blocks = given.resident_blocks or facts.processors
-    tiles = tiles_of(table.capacity, given.resident_threads, given.resident_rows)
-    layout = None if tiles is None else lay_out(table, tiles, len(training.slots), blocks)
-    if layout is None or facts.capability < (8, 0):
+    layout = layout_for(table, training, given, facts.processors, facts.capability >= (8, 0))
+    if layout is None:
         return None
-    wait = barrier_seconds(facts, blocks) if barrier is None else barrier
+    wait = barrier_seconds(facts, layout.blocks) if barrier is None else barrier
     step = ResidentStep(layout, table, table.capacity, facts, wait)
     return _by_name(Part(*times) for times in step.parts())
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.backends.cuda import resident
-from neurosim.backends.cuda.device import DeviceRows, Memory, copies_asynchronously, processors
+from neurosim.backends.cuda.device import DeviceRows, Memory
 from neurosim.backends.cuda.generation import Tiles
 from neurosim.backends.cuda.modules import load_kernels
 from neurosim.backends.cuda.strategy import Sizes
@@ -18,13 +18,14 @@ from neurosim.network.network import Network
 from neurosim.network.training import Training
 
 
-def layout_for(table: Table, training: Training, sizes: Sizes) -> resident.Residence | None:
-    """The network divided among the multiprocessors of this GPU; None if it cannot be."""
-    blocks = sizes.resident_blocks or processors()
+def layout_for(
+    table: Table, training: Training, sizes: Sizes, processors: int, copies_asynchronously: bool
+) -> resident.Residence | None:
+    """The network divided among the multiprocessors of a GPU; None if it cannot be."""
     tiles = resident.tiles_of(table.capacity, sizes.resident_threads, sizes.resident_rows)
-    if tiles is None or not copies_asynchronously():
+    if tiles is None or not copies_asynchronously:
         return None
-    return resident.lay_out(table, tiles, len(training.slots), blocks)
+    return resident.lay_out(table, tiles, len(training.slots), sizes.resident_blocks or processors)
 
 
 class ResidentLaunches:
