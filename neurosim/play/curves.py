@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# With more, each second one is left out.
+# With more, those too close to the one before are left out: half of them, where they lie evenly.
 MOST_POINTS = 400
 
 Columns = dict[str, Any]
@@ -23,6 +23,8 @@ class Curves:
     def __init__(self) -> None:
         self.now: Columns = {"steps": [], "epochs": [], "losses": {}, "accuracies": {}}
         self.other: Columns | None = None
+        # Steps from one point to the next.
+        self._apart = 0.0
 
     def branch(self, steps: int) -> None:
         """Training is about to go on from so many steps: what is ahead of them is another future."""
@@ -35,19 +37,27 @@ class Curves:
 
     def note(self, steps: int, epochs: float, measures: Mapping[str, Mapping[str, float | None]]) -> None:
         """Add what was measured, unless that lies behind."""
-        now = self.now
-        if now["steps"] and now["steps"][-1] >= steps:
+        now, known = self.now, self.now["steps"]
+        if known and known[-1] >= steps:
             return
-        now["steps"].append(steps)
+        # The last point moves along until it is far enough from the one before.
+        if len(known) > 1 and known[-1] - known[-2] < self._apart:
+            _each(now, list.pop)
+        known.append(steps)
         now["epochs"].append(epochs)
         for split, found in measures.items():
             now["losses"].setdefault(split, []).append(found["loss"])
             now["accuracies"].setdefault(split, []).append(found["accuracy"])
-        if len(now["steps"]) > MOST_POINTS:
-            self.now = _each(now, lambda column: column[::2])
+        if len(known) > MOST_POINTS:
+            self._apart = 2 * (steps - known[0]) / MOST_POINTS
+            places = [0]
+            for place, step in enumerate(known):
+                if step >= known[places[-1]] + self._apart or place == len(known) - 1:
+                    places.append(place)
+            self.now = _each(now, lambda column: [column[place] for place in places])
 
 
-def _each(columns: Columns, change: Callable[[list[Any]], list[Any]]) -> Columns:
+def _each(columns: Columns, change: Callable[[list[Any]], Any]) -> Columns:
     """Curves of which each column is changed."""
     found = {name: change(columns[name]) for name in ("steps", "epochs")}
     groups = {

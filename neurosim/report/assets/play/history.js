@@ -2,13 +2,14 @@
 
 // States are kept at steps that are a multiple of a number, which doubles when there are too many.
 const MOST_STATES = 200;
+// With more points of a curve, those too close to the one before are left out: half of them, where they lie evenly.
 const MOST_POINTS = 400;
 
 class History {
   constructor(trainer) {
     const curves = { steps: [], epochs: [], losses: {}, accuracies: {} };
     // `other` are the curves of a future that was left: training has gone on from a step before it.
-    Object.assign(this, { trainer, every: 1, states: [], curves, other: null });
+    Object.assign(this, { trainer, every: 1, states: [], curves, other: null, apart: 0 });
     this.keep();
   }
 
@@ -45,14 +46,25 @@ class History {
   note(measures) {
     const { steps, epoch, place, stepsOfEpoch } = this.trainer;
     const { curves } = this;
-    if (curves.steps.at(-1) >= steps) return;
-    curves.steps.push(steps);
+    const known = curves.steps;
+    if (known.at(-1) >= steps) return;
+    // The last point moves along until it is far enough from the one before.
+    if (known.length > 1 && known.at(-1) - known.at(-2) < this.apart) columnsOf(curves, (column) => column.pop());
+    known.push(steps);
     curves.epochs.push(epoch + place / stepsOfEpoch);
     for (const [name, { loss, accuracy }] of Object.entries(measures)) {
       (curves.losses[name] ??= []).push(loss);
       (curves.accuracies[name] ??= []).push(accuracy);
     }
-    if (curves.steps.length > MOST_POINTS) this.curves = columnsOf(curves, (column) => column.filter((_, k) => k % 2 === 0));
+    if (known.length <= MOST_POINTS) return;
+    this.apart = (2 * (steps - known[0])) / MOST_POINTS;
+    let next = -Infinity;
+    const kept = known.map((step, k) => {
+      if (step < next && k < known.length - 1) return false;
+      next = step + this.apart;
+      return true;
+    });
+    this.curves = columnsOf(curves, (column) => column.filter((_, k) => kept[k]));
   }
 }
 

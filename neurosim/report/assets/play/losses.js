@@ -62,7 +62,9 @@ class Losses {
       shape("text", picture, { x: 30, y: y(tick) + 4, "text-anchor": "end" }, short(tick));
     }
     for (const tick of ticks(0, last, false, 4)) {
-      shape("text", picture, { x: x(tick), y: 106, "text-anchor": "middle" }, short(tick));
+      // At the right end there is no room for half of a number.
+      const end = x(tick) > 285 ? { x: 299, "text-anchor": "end" } : { x: x(tick), "text-anchor": "middle" };
+      shape("text", picture, { ...end, y: 106 }, short(tick));
     }
     for (const future of futures) {
       for (const [name, values] of Object.entries(future.losses)) {
