@@ -13,7 +13,7 @@ import click
 
 from neurosim.cli.completion import first_scenario
 from neurosim.printable import quoted
-from neurosim.scenario import by_name
+from neurosim.scenario import architectures, by_name
 from neurosim.scenario.keys import Key, find_key
 from neurosim.scenario.run_folders import LAST, SCENARIO
 
@@ -55,6 +55,8 @@ def _meant(word: str, rest: list[str], root: click.Context) -> str:
     commands = _commands(root)
 
     listed = _command("list", word)
+    if word in architectures():
+        return f"to see its layers: {_command('info', word)}"
     if word in by_name() or word.endswith(".toml"):
         more = f"  (or, to see which there are: {listed})" if word in KINDS else ""
         return f"to train it: {_command('run', *_as_run([word, *rest], root))}{more}"
@@ -74,6 +76,8 @@ def _meant(word: str, rest: list[str], root: click.Context) -> str:
     if find(" ".join(words := [word, *rest])) is not None:
         return f"to have it explained: {_command('glossary', *words)}"
     near = difflib.get_close_matches(word, [*commands, *by_name()], n=1, cutoff=0.6)
+    if near and near[0] in architectures():
+        return f"did you mean: {_command('info', near[0])}"
     if near and near[0] not in commands:
         return f"did you mean: {_command('run', *_as_run([near[0], *rest], root))}"
     if near:

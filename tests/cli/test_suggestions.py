@@ -18,6 +18,8 @@ SET = "settings of a scenario are changed with --set: neurosim "
         ("spirals --lr 0.1 --seed 2", "neurosim run spirals --set optimizer.lr=0.1 --seed 2\n"),
         ("mine.toml", "to train it: neurosim run mine.toml\n"),
         ("spiral", "did you mean: neurosim run spirals\n"),
+        ("resnet18", "to see its layers: neurosim info resnet18\n"),
+        ("resnet1", "did you mean: neurosim info resnet18\n"),
         ("optimizers", "neurosim list optimizers"),
         ("activations", "did you mean: neurosim list activations\n"),
         ("train xor --epochs 5", "did you mean: neurosim run xor --set training.epochs=5\n"),
