@@ -17,11 +17,15 @@ from neurosim.files.atomic import write_atomically
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import rendered, save
+from neurosim.process.reserve import require_memory
 from neurosim.scenario.pictures import PICTURES
 from neurosim.training.history import History
 
 if TYPE_CHECKING:  # the drawing process never sees one
     from neurosim.training.ensemble import Ensemble
+
+# What drawing takes at most for the pictures of one run, in bytes.
+MEMORY = 64 << 20
 
 
 @own_settings()
@@ -43,7 +47,10 @@ def write_pictures(
     ------
     DataError
         When a file cannot be written.
+    MemoryError
+        When what matplotlib needs is not to be had.
     """
+    require_memory(MEMORY, "drawing")
     written: list[Path] = []
     for name in facts.pictures if pictures is None else pictures:
         with failures.kept(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,18 @@ def make_room(error: BaseException) -> None:
 
         traceback.clear_frames(ended.__traceback__)
         traceback.clear_frames(error.__traceback__)
+
+
+def require_memory(size: int, purpose: str) -> None:
+    """Raise MemoryError unless `size` bytes can be had now; none is kept.
+
+    For work that is done by libraries which crash or hang, rather than say so, once memory has run out.
+    """
+    try:
+        # Pages that nothing is written to cost nothing.
+        mmap.mmap(-1, size).close()
+    except (OSError, ValueError) as error:
+        raise MemoryError(f"{purpose} needs {size >> 20} MiB") from error
 
 
 def memory_ended(error: BaseException | None) -> MemoryError | None:

@@ -176,5 +176,5 @@ def test_a_small_address_space_is_told_and_does_not_cost_the_model(count, server
         came = server.run([*RUN, "--quiet", "--out", folder], kind="memory", size=size)
         return came, fault_of(came, folder, expected, server, of_memory=True)
 
-    sizes = [LEAST + number * ((48 << 20) - LEAST) // count for number in range(count)]
+    sizes = [LEAST + number * ((160 << 20) - LEAST) // count for number in range(count)]
     assert faults_in(sizes, run, tmp_path) == []
