@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from neurosim.cli.columns import columns
 from neurosim.cli.door import echo
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import JSON, print_json
+from neurosim.cli.options import JSON, FilePath, print_json
 
 if TYPE_CHECKING:
     from neurosim.sweeps.ranking import Place, Table
@@ -23,22 +24,54 @@ FEW = 3
 @click.command()
 @click.argument("folders", nargs=-1, type=RunPath(path_type=Path), metavar="[FOLDER]...")
 @click.option("--by", metavar="MEASURE", help="The measure that decides, such as test_accuracy.")
+@click.option(
+    "--csv", "csv_file", type=FilePath(), metavar="FILE", help="Write the trials to this file: a row for each."
+)
+@click.option("--parquet", type=FilePath(), metavar="FILE", help="Write them as Parquet.")
 @JSON
-def command(folders: tuple[Path, ...], by: str | None, as_json: bool) -> None:
+def command(
+    folders: tuple[Path, ...],
+    by: str | None,
+    csv_file: Path | None,
+    parquet: Path | None,
+    as_json: bool,
+) -> None:
     """Rank the runs in each FOLDER: that of a sweep, or of a run.
 
     Runs that differ only in their seed are one row: their mean, the half width of its 95% interval, and whether the
-    difference to the best is more than chance, by a paired t-test on the seeds that both have.
+    difference to the best is more than chance, by a paired t-test on the seeds that both have; beside it the same with
+    Holm's correction for the number of rows.
     """
     if not folders:
         raise click.UsageError("which runs? Try: neurosim rank runs/xor-sweep  (the folder of a sweep)")
     from neurosim.sweeps.ranking import entries_in, rank
+    from neurosim.sweeps.records import as_csv, as_parquet, records
 
     table = rank(entries_in(folders), by)
+    trials = records(table)
+    written: dict[Path, str | bytes] = {}
+    if csv_file is not None:
+        written[csv_file] = as_csv(trials)
+    if parquet is not None:
+        written[parquet] = as_parquet(trials)
+    _write(written)
     if as_json:
-        print_json(table.as_json())
-    else:
+        from neurosim.sweeps.importance import importance
+
+        print_json({**table.as_json(), "importance": importance(table).as_json(), "trials": trials})
+        return
+    for path in written:
+        click.echo(str(path))
+    if not written:
         print_table(table)
+
+
+def _write(files: Mapping[Path, str | bytes]) -> None:
+    from neurosim.files.atomic import make_folder, write_atomically
+
+    for path, content in files.items():
+        make_folder(path.parent)
+        write_atomically(path, content)
 
 
 def print_table(table: Table, most: int | None = None) -> None:
@@ -52,7 +85,7 @@ def print_table(table: Table, most: int | None = None) -> None:
     title = f"{counted(len(table.places), 'network')}, {words}" + (f": the first {len(shown)}" if several else "")
     echo(title, bold=True)
     click.echo()
-    header = ["", "settings", "mean", "95%", "n", "p", "parameters", "seconds", ""]
+    header = ["", "settings", "mean", "95%", "n", "p", "p (Holm)", "parameters", "multiply-adds", "seconds", ""]
     rows = [header, *(_row(number, place, table.measure) for number, place in enumerate(shown, 1))]
     # Columns in which nothing stands are left out.
     kept = [place for place in range(len(header)) if place == 1 or any(row[place] for row in rows[1:])]
@@ -61,8 +94,8 @@ def print_table(table: Table, most: int | None = None) -> None:
     cut = dict.fromkeys(reason for place in shown for reason in _reasons(place)[:1] if len(reason) > LONGEST)
     for reason in list(cut)[:FEW]:
         click.echo(f"In full: {reason}")
-    if table.measure is not None and table.measure.startswith("train_"):
-        click.echo("Measured on the rows that they learned from: that says nothing about new rows.")
+    for remark in table.remarks:
+        click.echo(remark)
 
 
 def _row(number: int, place: Place, name: str | None) -> list[str]:
@@ -78,7 +111,9 @@ def _row(number: int, place: Place, name: str | None) -> list[str]:
         "" if place.half is None or name is None else f"± {measure(name, place.half)}",
         str(len(place.finished)),
         "" if place.p is None else f"{place.p:.2g}",
+        "" if place.adjusted is None else f"{place.adjusted:.2g}",
         "" if place.parameters is None else f"{place.parameters:,}",
+        "" if place.multiply_adds is None else f"{place.multiply_adds:,}",
         "" if place.seconds is None else f"{place.seconds:.2g}",
         f"{len(place.failed)} failed: {_short(reasons[0])}" if reasons else "",
     ]

@@ -181,6 +181,7 @@ class Result:
             **stopped,
             **kept,
             "parameters": self.simulator.network.size,
+            "multiply_adds": self.simulator.network.multiply_adds,
             "final": finite(self.metrics),
             **({"targets": each} if (each := self.by_target) else {}),
             "expectations": [expectation.as_json() for expectation in self.expectations],

@@ -47,6 +47,8 @@ class Summary:
         How many the network has; None where the summary does not say.
     met : bool or None
         Whether it met all that its scenario expects; None where that is nothing.
+    multiply_adds : int or None
+        Of one row on its way forward; None in runs of older versions.
     """
 
     backend: str
@@ -60,6 +62,7 @@ class Summary:
     stopped: str = ""
     parameters: int | None = None
     met: bool | None = None
+    multiply_adds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def read_summary(path: Path) -> Summary:
         written.line("stopped") if "stopped" in written.values else "",
         written.whole("parameters") if "parameters" in written.values else None,
         written.met(),
+        written.whole("multiply_adds") if "multiply_adds" in written.values else None,
     )
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from neurosim.printable import quoted
 from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
 from neurosim.runs.model import MODEL
 from neurosim.runs.run_files import read_failure, read_summary
+from neurosim.sweeps.significance import half_width, holm, paired
 from neurosim.training.measures import JUDGED_BY
 
 # Smaller is better; of all other measures, larger.
@@ -25,6 +26,8 @@ KINDS = ("accuracy", "r2", "loss")
 # Of a scenario, what decides no number of a network, or is no setting of it.
 _ASIDE = ("scenario", "expect", "claims", "plots", "record", "play", "requires", "variants")
 _MISSING = object()
+# Settings of the data that a remark names.
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Entry:
         Why it has failed; else empty.
     met : bool or None
         Whether it met all that its scenario expects; None where that is nothing.
+    multiply_adds : int or None
+        Of one row on its way forward; None in runs of older versions.
     """
 
     settings: Mapping[str, Any]
@@ -59,6 +64,7 @@ class Entry:
     folder: Path | None = None
     reason: str = ""
     met: bool | None = None
+    multiply_adds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class Place:
         The mean, and half of its 95% interval; None where there is none.
     p : float or None
         Of a paired t-test against the best on the seeds that both have; None for the best, and where there is none.
+    adjusted : float or None
+        The same, corrected by Holm's method for the number of rows that are compared with the best.
     """
 
     settings: Mapping[str, Any]
@@ -82,6 +90,7 @@ class Place:
     mean: float | None
     half: float | None
     p: float | None = None
+    adjusted: float | None = None
 
     @property
     def finished(self) -> list[Entry]:
@@ -97,6 +106,11 @@ class Place:
     def parameters(self) -> int | None:
         """How many the network has."""
         return next((entry.parameters for entry in self.finished), None)
+
+    @property
+    def multiply_adds(self) -> int | None:
+        """How many take one row through the network; None where the runs do not say."""
+        return next((entry.multiply_adds for entry in self.finished), None)
 
     @property
     def seconds(self) -> float | None:
@@ -116,7 +130,9 @@ class Place:
             "failed": len(self.failed),
             "reasons": sorted({entry.reason for entry in self.failed}),
             "p": self.p,
+            "p_holm": self.adjusted,
             "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
             "seconds": self.seconds,
             "seeds": [entry.seed for entry in self.entries],
             "runs": [str(entry.folder) for entry in self.entries if entry.folder is not None],
@@ -125,14 +141,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Table:
-    """Ranked runs: the `measure` they are ranked by, None where all have failed, and the rows, the best first."""
+    """Ranked runs.
+
+    Attributes
+    ----------
+    measure : str or None
+        What they are ranked by; None where all have failed.
+    places : tuple of Place
+        The rows, the best first.
+    remarks : tuple of str
+        What to know before believing them, each a sentence.
+    """
 
     measure: str | None
     places: tuple[Place, ...]
+    remarks: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The table as a JSON object."""
-        return {"measure": self.measure, "ranking": [place.as_json() for place in self.places]}
+        return {
+            "measure": self.measure,
+            "remarks": list(self.remarks),
+            "ranking": [place.as_json() for place in self.places],
+        }
 
 
 def entries_in(folders: Iterable[Path]) -> list[Entry]:
@@ -191,6 +222,7 @@ def read_entry(folder: Path) -> Entry:
         summary.seconds["train"],
         folder,
         met=summary.met,
+        multiply_adds=summary.multiply_adds,
     )
 
 
@@ -214,7 +246,8 @@ def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 def rank(entries: Sequence[Entry], by: str | None = None) -> Table:
     """Rank runs; those that differ only in their seed are one row.
 
-    A row of which a run has failed comes after all rows of which none has. Without `by` the measure is the first that
+    A row of which a run has failed comes after all rows of which none has. Of runs with the same settings and the same
+    seed, which are no two samples, the first one counts. Without `by` the measure is the first that
     all finished runs have: accuracy, R² or loss, on the test rows, the validation rows or the training rows; equal
     rows come in the order of the loss there.
 
@@ -224,18 +257,48 @@ def rank(entries: Sequence[Entry], by: str | None = None) -> Table:
         When there is no such measure.
     """
     measure = _measure([entry for entry in entries if not entry.reason], by)
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, dict[int, Entry]] = {}
     for entry in entries:
-        groups.setdefault(json.dumps(entry.settings, sort_keys=True, default=str), []).append(entry)
-    each = [sorted(group, key=lambda entry: entry.seed) for group in groups.values()]
+        key = json.dumps(entry.settings, sort_keys=True, default=str)
+        groups.setdefault(key, {}).setdefault(entry.seed, entry)
+    each = [[group[seed] for seed in sorted(group)] for group in groups.values()]
     differing = _differing([group[0].settings for group in each])
     places = [_place(group, differing, measure) for group in each]
     places.sort(key=lambda place: _order(place, measure))
-    best = places[0] if places else None
-    tested = [
-        replace_p(place, _paired(best, place, measure)) if best and place is not best else place for place in places
+    found = _tested(places, measure)
+    return Table(measure, tuple(found), tuple(_remarks(found, measure, len(entries), differing)))
+
+
+def _tested(places: list[Place], measure: str | None) -> list[Place]:
+    """The same rows, with the tests against the first of them."""
+    if not places or measure is None:
+        return places
+    best, *others = (_by_seed(place, measure) for place in places)
+    tests = [paired(best, other) for other in others]
+    corrected = holm(tests)
+    return [
+        places[0],
+        *(replace(place, p=p, adjusted=q) for place, p, q in zip(places[1:], tests, corrected, strict=True)),
     ]
-    return Table(measure, tuple(tested))
+
+
+def _by_seed(place: Place, measure: str) -> dict[int, float]:
+    return {entry.seed: value for entry in place.entries if (value := _number(entry, measure)) is not None}
+
+
+def _remarks(places: Sequence[Place], measure: str | None, given: int, differing: Sequence[str]) -> Iterator[str]:
+    kept = sum(len(place.entries) for place in places)
+    if kept < given:
+        again = "1 run is" if given - kept == 1 else f"{given - kept:,} runs are"
+        yield f"{again} left out: the same settings and the same seed are there already."
+    data = [key for key in differing if key.startswith("data.")]
+    if data:
+        yield f"They differ in {', '.join(data[:MOST_NAMED])}: their measures are not all of the same rows."
+    if measure is not None and all(place.half is None for place in places):
+        nothing = "no interval" if len(places) == 1 else "no interval, and no test of which differences are chance"
+        yield f"Only one seed{' of each' * (len(places) > 1)}: {nothing}."
+    if measure is not None and measure.startswith("train_"):
+        yield "Measured on the rows that they learned from: that says nothing about new rows."
 
 
 def best_of(finished: Sequence[Entry], by: str | None = None) -> tuple[str | None, Entry]:
@@ -243,11 +306,6 @@ def best_of(finished: Sequence[Entry], by: str | None = None) -> tuple[str | Non
     measure = _measure(finished, by)
     places = [_place([entry], (), measure) for entry in finished]
     return measure, min(places, key=lambda place: _order(place, measure)).entries[0]
-
-
-def replace_p(place: Place, p: float | None) -> Place:
-    """The same row with this outcome of its test."""
-    return Place(place.settings, place.entries, place.mean, place.half, p)
 
 
 def _measure(finished: Sequence[Entry], by: str | None) -> str | None:
@@ -284,13 +342,7 @@ def _place(group: Sequence[Entry], differing: Sequence[str], measure: str | None
     values = _values(group, measure) if measure is not None else []
     if not values:
         return Place(own, tuple(group), None, None)
-    half = None
-    if len(values) > 1:
-        from scipy.stats import t
-
-        spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-        half = float(t.ppf(0.975, len(values) - 1)) * spread
-    return Place(own, tuple(group), float(np.mean(values)), half)
+    return Place(own, tuple(group), float(np.mean(values)), half_width(values))
 
 
 def _order(place: Place, measure: str | None) -> tuple[Any, ...]:
@@ -305,22 +357,6 @@ def _order(place: Place, measure: str | None) -> tuple[Any, ...]:
 def is_smaller_better(measure: str) -> bool:
     """Whether a smaller value of a measure is the better one."""
     return measure.endswith(SMALLER)
-
-
-def _paired(best: Place, place: Place, measure: str | None) -> float | None:
-    """The p-value of a paired t-test; None where fewer than two seeds match, or all differences are the same."""
-    if measure is None:
-        return None
-    ours, theirs = (
-        {entry.seed: value for entry in each.entries if (value := _number(entry, measure)) is not None}
-        for each in (best, place)
-    )
-    differences = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
-    if len(set(differences)) < 2:
-        return None
-    from scipy.stats import ttest_1samp
-
-    return float(ttest_1samp(differences, 0.0).pvalue)
 
 
 def words_of(settings: Mapping[str, Any]) -> str:

@@ -103,7 +103,7 @@ CONFINED = {
     "IPython": {"runs"},
     "PIL": {"data", "plots"},
     "onnx": {"exchange"},
-    "sklearn": {"exchange"},
+    "sklearn": {"exchange", "sweeps"},
     "starlette": {"play"},
     "uvicorn": {"play"},
 }

@@ -41,7 +41,8 @@ def test_json_is_one_object_and_nothing_else(neurosim):
     done = neurosim("run", "xor", "--json", "--out", "here", "--seed", "3", *QUICK, "--set", "expect={}")
     value = json.loads(done.out)
     assert set(value) == {
-        "scenario", "backend", "seed", "epochs", "parameters", "final", "expectations", "seconds", "rows_sha256",
+        "scenario", "backend", "seed", "epochs", "parameters", "multiply_adds", "final", "expectations", "seconds",
+        "rows_sha256",
         "run_dir",
     }  # fmt: skip
     assert value["seed"] == 3

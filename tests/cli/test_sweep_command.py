@@ -1,6 +1,7 @@
 """``neurosim sweep`` and ``neurosim rank``: their tables, and what they say of wrong words."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,11 @@ def test_a_sweep_and_its_table_again(neurosim):
     assert 0 < second["p"] < 1
     low, high = first["interval"]
     assert low < first["mean"] < high
+    assert [row["seed"] for row in by_loss["trials"]] == [0, 1, 2, 0, 1, 2]
+    assert first["multiply_adds"] == by_loss["trials"][0]["multiply_adds"] > 0
+    written = neurosim("rank", "runs/iris-sweep", "--csv", "tables/trials.csv")
+    assert (written.code, written.out) == (0, f"{Path('tables/trials.csv')}\n")
+    assert len(Path("tables/trials.csv").read_text().splitlines()) == 7
     # A trial is a run like any other.
     assert neurosim("export", first["runs"][0], "--to", "numpy", "--out", "net.py").code == 0
     refused = neurosim("rank", "runs/iris-sweep", "--by", "nothing")
