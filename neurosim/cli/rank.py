@@ -44,7 +44,8 @@ def command(
     """
     if not folders:
         raise click.UsageError("which runs? Try: neurosim rank runs/xor-sweep  (the folder of a sweep)")
-    from neurosim.sweeps.ranking import entries_in, rank
+    from neurosim.sweeps.entries import entries_in
+    from neurosim.sweeps.ranking import rank
     from neurosim.sweeps.records import as_csv, as_parquet, records
 
     table = rank(entries_in(folders), by)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.sweeps.ranking import Entry, Place, Table, is_smaller_better
+from neurosim.sweeps.entries import Entry
+from neurosim.sweeps.ranking import Place, Table, is_smaller_better
 
 # Different settings from which a forest learns something; trials that it is given at most; parts of a cross-validation.
 FEWEST, MOST, PARTS = 20, 2000, 5

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.sweeps.ranking import Entry, Table
+from neurosim.sweeps.entries import Entry
+from neurosim.sweeps.ranking import Table
 
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

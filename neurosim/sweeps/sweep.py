@@ -20,7 +20,8 @@ from neurosim.backends.cpu.team import available_threads
 from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
 from neurosim.process.children import end_with_parent
-from neurosim.sweeps.ranking import Entry, Table, best_of, rank, read_entry, settings_of
+from neurosim.sweeps.entries import Entry, read_entry, settings_of
+from neurosim.sweeps.ranking import Table, best_of, rank
 from neurosim.sweeps.space import Point
 from neurosim.sweeps.trials import Maker, Recipe, Trial, has_ended
 from neurosim.sweeps.worker import Ended, Worker, this_machine

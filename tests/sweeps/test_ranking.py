@@ -10,8 +10,9 @@ import pytest
 from scipy import stats
 
 from neurosim.errors import UsageError
+from neurosim.sweeps.entries import Entry
 from neurosim.sweeps.importance import importance
-from neurosim.sweeps.ranking import Entry, rank
+from neurosim.sweeps.ranking import rank
 from neurosim.sweeps.records import as_csv, as_parquet, records
 from neurosim.sweeps.significance import holm
 

@@ -12,7 +12,8 @@ import pytest
 
 from neurosim.cli.application import execute
 from neurosim.errors import DataError
-from neurosim.sweeps.ranking import entries_in, rank
+from neurosim.sweeps.entries import entries_in
+from neurosim.sweeps.ranking import rank
 from neurosim.sweeps.sweep import sweep
 from neurosim.sweeps.trials import Recipe
 from neurosim.sweeps.worker import this_machine

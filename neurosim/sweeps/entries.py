@@ -1,0 +1,131 @@
+"""The runs that are ranked, as their folders tell of them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neurosim.errors import DataError
+from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
+from neurosim.runs.model import MODEL
+from neurosim.runs.run_files import read_failure, read_summary
+
+# Of a scenario, what decides no number of a network, or is no setting of it.
+_ASIDE = ("scenario", "expect", "claims", "plots", "record", "play", "requires", "variants")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run that is ranked.
+
+    Attributes
+    ----------
+    settings : mapping of str to object
+        Its scenario by dotted key.
+    seed : int
+        Its seed.
+    final : mapping of str to (float or None)
+        Its measures; empty where it has failed.
+    parameters : int or None
+        How many the network has.
+    seconds : float or None
+        How long it trained.
+    folder : Path or None
+        Where it is.
+    reason : str
+        Why it has failed; else empty.
+    met : bool or None
+        Whether it met all that its scenario expects; None where that is nothing.
+    multiply_adds : int or None
+        Of one row on its way forward; None in runs of older versions.
+    """
+
+    settings: Mapping[str, Any]
+    seed: int
+    final: Mapping[str, float | None] = field(default_factory=dict)
+    parameters: int | None = None
+    seconds: float | None = None
+    folder: Path | None = None
+    reason: str = ""
+    met: bool | None = None
+    multiply_adds: int | None = None
+
+
+def entries_in(folders: Iterable[Path]) -> list[Entry]:
+    """The ended runs in some folders: each is a run, or holds runs.
+
+    Raises
+    ------
+    DataError
+        When a folder has no run that has ended, or a file is damaged.
+    """
+    found: dict[Path, Entry] = {}
+    for folder in folders:
+        own = list(_runs_in(folder))
+        if not own:
+            raise DataError(
+                f"{folder} has no run that has ended",
+                "neurosim rank takes folders of single networks, and folders that hold such, as a sweep leaves them.",
+            )
+        found |= {path.resolve(): read_entry(path) for path in own}
+    return list(found.values())
+
+
+def _runs_in(folder: Path) -> Iterator[Path]:
+    if _is_run(folder):
+        yield folder
+        return
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror or error}", "Name the folder of a sweep.") from error
+    # What begins with a dot is not whole yet.
+    yield from (path for path in inside if not path.name.startswith(".") and _is_run(path))
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether there is one network that was trained, or diverged; a study and a run of many seeds have no model."""
+    trained = (folder / SUMMARY).is_file() and (folder / MODEL).is_file()
+    return (folder / SCENARIO).is_file() and (trained or (folder / FAILURE).is_file())
+
+
+def read_entry(folder: Path) -> Entry:
+    """The run in a folder; raises DataError where a file is damaged."""
+    try:
+        tree = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))
+        settings, seed = settings_of(tree), int(tree.get("scenario", {}).get("seed", 0))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{folder / SCENARIO} cannot be read: {error}", "Leave this folder out.") from error
+    if not (folder / SUMMARY).is_file():
+        return Entry(settings, seed, folder=folder, reason=" ".join(read_failure(folder / FAILURE).message.split()))
+    summary = read_summary(folder / SUMMARY)
+    return Entry(
+        settings,
+        summary.seed,
+        summary.final,
+        summary.parameters,
+        summary.seconds["train"],
+        folder,
+        met=summary.met,
+        multiply_adds=summary.multiply_adds,
+    )
+
+
+def settings_of(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scenario's document sets, by dotted key, without what is no setting of the network."""
+    return dict(_flat({name: section for name, section in tree.items() if name not in _ASIDE}, ""))
+
+
+def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    entries: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        entries = value.items()
+    elif isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+        entries = enumerate(value)
+    else:
+        yield key, value
+    for name, entry in entries:
+        yield from _flat(entry, f"{key}.{name}" if key else str(name))
