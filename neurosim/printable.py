@@ -67,8 +67,8 @@ def labels(names: Sequence[str], longest: int = LABEL) -> tuple[str, ...]:
     """
     shown = [label(name, longest) for name in names]
     if len(set(shown)) < len(set(names)):
-        before = _shared(names)
-        after = _shared([name[before:][::-1] for name in names])
+        before = shared(names)
+        after = shared([name[before:][::-1] for name in names])
         ends = "…" * (before > 0), "…" * (after > 0)
         shown = [f"{ends[0]}{label(name[before : len(name) - after], longest - 2)}{ends[1]}" for name in names]
     total, taken, last = Counter(shown), set(shown), dict.fromkeys(shown, 0)
@@ -134,7 +134,7 @@ def arguments(**given: object) -> str:
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown)
 
 
-def _shared(names: Sequence[str]) -> int:
+def shared(names: Sequence[str]) -> int:
     """The length of the longest common prefix of the names."""
     first, last = min(names), max(names)
     return next((place for place, letter in enumerate(first) if last[place] != letter), len(first))

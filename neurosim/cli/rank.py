@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from neurosim.sweeps.ranking import Place, Table
 
 LONGEST = 48
-# So many reasons that are too long for the table are given in full below it.
+# So many reasons that are too long for the table are given in full below it, and folders named in a title.
 FEW = 3
 
 
 @click.command()
 @click.argument("folders", nargs=-1, type=RunPath(path_type=Path), metavar="[FOLDER]...")
 @click.option("--by", metavar="MEASURE", help="The measure that decides, such as test_accuracy.")
+@click.option("--page", type=FilePath(), metavar="FILE", help="Write a page about the ranking to this file (.html).")
+@click.option("--open", "opened", is_flag=True, help="Open the page in your browser.")
 @click.option(
     "--csv", "csv_file", type=FilePath(), metavar="FILE", help="Write the trials to this file: a row for each."
 )
@@ -32,6 +34,8 @@ FEW = 3
 def command(
     folders: tuple[Path, ...],
     by: str | None,
+    page: Path | None,
+    opened: bool,
     csv_file: Path | None,
     parquet: Path | None,
     as_json: bool,
@@ -44,27 +48,44 @@ def command(
     """
     if not folders:
         raise click.UsageError("which runs? Try: neurosim rank runs/xor-sweep  (the folder of a sweep)")
+    if opened and page is None:
+        raise click.UsageError("--open opens a page. Give its file, too: --page ranking.html --open")
+    from neurosim.report.ranking_page import ranking_page
     from neurosim.sweeps.entries import entries_in
+    from neurosim.sweeps.importance import importance
+    from neurosim.sweeps.leaderboard import page_data
     from neurosim.sweeps.ranking import rank
     from neurosim.sweeps.records import as_csv, as_parquet, records
 
     table = rank(entries_in(folders), by)
     trials = records(table)
+    found = importance(table) if page is not None or as_json else None
     written: dict[Path, str | bytes] = {}
+    if page is not None and found is not None:
+        written[page] = ranking_page(_title(folders), page_data(table, found, page.parent))
     if csv_file is not None:
         written[csv_file] = as_csv(trials)
     if parquet is not None:
         written[parquet] = as_parquet(trials)
     _write(written)
-    if as_json:
-        from neurosim.sweeps.importance import importance
-
-        print_json({**table.as_json(), "importance": importance(table).as_json(), "trials": trials})
+    if as_json and found is not None:
+        print_json({**table.as_json(), "importance": found.as_json(), "trials": trials})
         return
     for path in written:
         click.echo(str(path))
+    if opened and page is not None and click.launch(str(page)):
+        click.echo("No browser could be started here; open the file above in one.", err=True)
     if not written:
         print_table(table)
+
+
+def _title(folders: Sequence[Path]) -> str:
+    """What the page is about: a few names, and how many more."""
+    from neurosim.printable import headline
+
+    names = [folder.resolve().name or str(folder) for folder in folders]
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return headline(f"Ranking of {', '.join(names[:FEW])}{more}")
 
 
 def _write(files: Mapping[Path, str | bytes]) -> None:

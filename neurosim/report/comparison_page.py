@@ -115,10 +115,10 @@ def _differing(comparison: Comparison) -> str:
         return "<p>All settings are the same.</p>"
     cells = [[shown(value, LONGEST) for value in values] for _, *values in setting_rows(comparison)]
     rows = list(zip(by_label(comparison), *cells, strict=True))
-    return f'<div class="scroll">{table(["run", *_headings(comparison.differing)], rows)}</div>'
+    return f'<div class="scroll">{table(["run", *headings(comparison.differing)], rows)}</div>'
 
 
-def _headings(keys: Sequence[str]) -> list[str]:
+def headings(keys: Sequence[str]) -> list[str]:
     """Settings by the last part of their key, unless another one ends in the same way."""
     lasts = [last_part(key) for key in keys]
     short = [lasts.count(last) == 1 and not last.isdecimal() for last in lasts]

@@ -105,7 +105,7 @@ def importance(table: Table) -> Importance:
         dict(sorted(each.items(), key=lambda pair: -pair[1])),
         foretold,
         f"From the settings a random forest foretells {foretold:.0%} of the differences (R² of the ranks) among trials "
-        "that it has not seen. Each number is the share of the differences to which a setting contributes, alone or "
+        "that it has not seen. A setting's share is the part of the differences to which it contributes, alone or "
         f"together with others, found by shuffling its values.{several}",
     )
 

@@ -19,7 +19,6 @@ from neurosim.training.measures import JUDGED_BY
 # Smaller is better; of all other measures, larger.
 SMALLER = ("loss", "rmse", "mae")
 KINDS = ("accuracy", "r2", "loss")
-_MISSING = object()
 # Settings of the data that a remark names.
 MOST_NAMED = 3
 
@@ -209,8 +208,35 @@ def _number(entry: Entry, measure: str) -> float | None:
 
 
 def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = dict.fromkeys(key for each in settings for key in each)
-    return [key for key in keys if any(each.get(key, _MISSING) != settings[0].get(key, _MISSING) for each in settings)]
+    """The settings that differ.
+
+    The default of an option that only some optimizers have is left out: the name of the optimizer says as much. So is
+    any setting that has one value wherever it is there, where a word of its own table says whether it is.
+    """
+    columns = {
+        key: [repr(each[key]) if key in each else None for each in settings]
+        for key in dict.fromkeys(key for each in settings for key in each)
+    }
+    different = {key: set(column) for key, column in columns.items() if any(value != column[0] for value in column)}
+    own = {key for key, values in different.items() if len(values) == 2 and None in values}
+    words: dict[str, list[str]] = {}
+    for key in different:
+        if all(isinstance(each.get(key), str) for each in settings):
+            words.setdefault(_table_of(key), []).append(key)
+    return [
+        key
+        for key in different
+        if key not in own or not any(_says(columns[word], columns[key]) for word in words.get(_table_of(key), ()))
+    ]
+
+
+def _table_of(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _says(column: Sequence[str | None], other: Sequence[str | None]) -> bool:
+    """Whether each value of a column comes with one value of another column."""
+    return len(set(zip(column, other, strict=True))) == len(set(column))
 
 
 def _values(place: Sequence[Entry], measure: str) -> list[float]:

@@ -29,6 +29,10 @@ def test_a_sweep_and_its_table_again(neurosim):
     written = neurosim("rank", "runs/iris-sweep", "--csv", "tables/trials.csv")
     assert (written.code, written.out) == (0, f"{Path('tables/trials.csv')}\n")
     assert len(Path("tables/trials.csv").read_text().splitlines()) == 7
+    page = neurosim("rank", "runs/iris-sweep", "--page", "pages/iris.html")
+    assert (page.code, page.out) == (0, f"{Path('pages/iris.html')}\n")
+    assert "Ranking of iris-sweep" in Path("pages/iris.html").read_text(encoding="utf-8")
+    assert "--page ranking.html --open" in neurosim("rank", "runs/iris-sweep", "--open").err
     # A trial is a run like any other.
     assert neurosim("export", first["runs"][0], "--to", "numpy", "--out", "net.py").code == 0
     refused = neurosim("rank", "runs/iris-sweep", "--by", "nothing")

@@ -89,13 +89,22 @@ def test_runs_of_different_data_are_told_of():
         rank(other)
 
 
+def test_what_another_word_says_is_no_setting_of_its_own():
+    adam = {"optimizer__name": "adam", "optimizer__beta1": 0.9}
+    runs = [entry(0.5, lr=1, **adam), entry(0.4, lr=1, optimizer__name="sgd"), entry(0.3, lr=2, momentum=0.5, **adam)]
+    assert list(rank(runs).places[-1].settings) == ["lr", "optimizer.name", "momentum"]
+    # With two values it is a setting.
+    runs.append(entry(0.2, optimizer__name="adam", optimizer__beta1=0.8))
+    assert "optimizer.beta1" in rank(runs).places[-1].settings
+
+
 HOSTILE = "=HYPERLINK(A1)"
 
 
 def test_tables_for_other_programs():
     runs = [
-        entry(-0.5, 3, name=HOSTILE, lr=1, sizes=[1, 2]),
-        entry(0.25, 0, name="-x", lr=0.5, deep=True),
+        entry(-0.5, 3, name=HOSTILE, lr=1, net__sizes=[1, 2]),
+        entry(0.25, 0, name="-x", lr=0.5, net__deep=True),
         entry(0, 1, reason="@line\nof two", name="sgd", lr=2),
     ]
     rows = records(rank(runs))
@@ -103,11 +112,11 @@ def test_tables_for_other_programs():
     read = list(csv.DictReader(io.StringIO(text)))
     assert [row["name"] for row in read] == ["'-x", f"'{HOSTILE}", "sgd"]
     assert [row["test_accuracy"] for row in read] == ["0.25", "-0.5", ""]
-    assert (read[1]["sizes"], read[0]["sizes"], read[0]["deep"]) == ("[1, 2]", "", "true")
+    assert (read[1]["net.sizes"], read[0]["net.sizes"], read[0]["net.deep"]) == ("[1, 2]", "", "true")
     assert read[2]["reason"] == "'@line\nof two"
     assert list(read[0]) == [
-        "rank", "name", "lr", "deep", "sizes", "seed", "test_accuracy", "parameters", "multiply_adds", "seconds",
-        "reason", "folder",
+        "rank", "name", "lr", "net.deep", "net.sizes", "seed", "test_accuracy", "parameters", "multiply_adds",
+        "seconds", "reason", "folder",
     ]  # fmt: skip
     assert as_csv([]) == ""
 
