@@ -12,7 +12,7 @@ from neurosim.formulas.javascript import Script
 from neurosim.markup import escape, table
 from neurosim.printable import label as shown
 from neurosim.report import sections
-from neurosim.report.comparison import Comparison, by_label, compare, last_part, outcome_rows, setting_rows
+from neurosim.report.comparison import Comparison, by_label, compare, outcome_rows, setting_rows
 from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.run import DRAWN
@@ -119,10 +119,19 @@ def _differing(comparison: Comparison) -> str:
 
 
 def headings(keys: Sequence[str]) -> list[str]:
-    """Settings by the last part of their key, unless another one ends in the same way."""
-    lasts = [last_part(key) for key in keys]
-    short = [lasts.count(last) == 1 and not last.isdecimal() for last in lasts]
-    return [last if enough else key for key, last, enough in zip(keys, lasts, short, strict=True)]
+    """Settings by the shortest end of their key that no other one has, and that does not begin with a number."""
+    parts = [key.split(".") for key in keys]
+    return [
+        next(
+            (
+                ".".join(own[-count:])
+                for count in range(1, len(own))
+                if not own[-count].isdecimal() and sum(each[-count:] == own[-count:] for each in parts) == 1
+            ),
+            key,
+        )
+        for key, own in zip(keys, parts, strict=True)
+    ]
 
 
 def _live(live: Sequence[Mapping[str, Any]], comparison: Comparison) -> str:

@@ -26,7 +26,6 @@ def ranking_page(title: str, data: Mapping[str, Any]) -> str:
     given = {
         **data,
         "words": "outcome" if data["measure"] is None else measure_words(data["measure"]),
-        "percent": data["measure"] is not None and data["measure"].endswith("accuracy"),
         "axes": [{**axis, "short": short} for axis, short in zip(axes, shorts, strict=True)],
     }
     entries = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import DataError
+from neurosim.printable import printable
 from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
 from neurosim.runs.model import MODEL
 from neurosim.runs.run_files import read_failure, read_summary
@@ -97,10 +98,11 @@ def read_entry(folder: Path) -> Entry:
     try:
         tree = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))
         settings, seed = settings_of(tree), int(tree.get("scenario", {}).get("seed", 0))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, OverflowError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{folder / SCENARIO} cannot be read: {error}", "Leave this folder out.") from error
     if not (folder / SUMMARY).is_file():
-        return Entry(settings, seed, folder=folder, reason=" ".join(read_failure(folder / FAILURE).message.split()))
+        reason = " ".join(read_failure(folder / FAILURE).message.split())
+        return Entry(settings, seed, folder=folder, reason=printable(reason))
     summary = read_summary(folder / SUMMARY)
     return Entry(
         settings,
@@ -128,4 +130,5 @@ def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     else:
         yield key, value
     for name, entry in entries:
-        yield from _flat(entry, f"{key}.{name}" if key else str(name))
+        own = printable(str(name))
+        yield from _flat(entry, f"{key}.{own}" if key else own)

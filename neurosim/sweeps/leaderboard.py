@@ -43,10 +43,12 @@ def page_data(table: Table, found: Importance, folder: Path) -> dict[str, Any]:
     links, commands = (
         zip(*(_whereabouts(entry.folder, folder) for _, entry in shown), strict=True) if shown else ((), ())
     )
+    shares = table.measure is not None and table.measure.endswith("accuracy")
     return {
         "measure": table.measure,
+        "percent": shares,
         "smaller": table.measure is not None and is_smaller_better(table.measure),
-        "log": _is_log(values),
+        "log": not shares and all(value is None or value > 0 for value in values) and _is_log(values),
         "networks": len(table.places),
         "count": count,
         "remarks": remarks,
@@ -126,6 +128,8 @@ def _text(value: Any) -> str:
 def _is_log(values: Sequence[float | None]) -> bool:
     """Whether values look like those of a logarithmic range: steps of one factor, or more even by their logarithms."""
     different = sorted({value for value in values if value is not None})
+    # 0 lies beneath a logarithmic axis.
+    different = different[1:] if different and different[0] == 0 else different
     if len(different) < 2 or different[0] <= 0:
         return False
     factors = [after / before for before, after in itertools.pairwise(different)]

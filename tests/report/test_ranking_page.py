@@ -152,7 +152,7 @@ def test_many_trials_are_all_there_or_it_is_said(opened, tmp_path):
 
 def test_axes_are_logarithmic_where_the_values_are():
     kinds = {
-        "log": [[1e-4, 1e-3, 1e-2], [1, 2, 4, 8], list(np.geomspace(1e-3, 1, 50))],
+        "log": [[1e-4, 1e-3, 1e-2], [1, 2, 4, 8], [0, 1e-5, 1e-4, 1e-3], list(np.geomspace(1e-3, 1, 50))],
         "number": [[1, 2, 3], [0, 1, 100], [1e-3, 1], list(np.linspace(0.01, 1, 50)), list(np.linspace(1, 1.01, 3000))],
         "category": [["a", 1], [True, False], [[1], [2]]],
     }

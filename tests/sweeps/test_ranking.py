@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from neurosim.errors import UsageError
-from neurosim.sweeps.entries import Entry
+from neurosim.errors import DataError, UsageError
+from neurosim.sweeps.entries import Entry, entries_in
 from neurosim.sweeps.importance import importance
 from neurosim.sweeps.ranking import rank
 from neurosim.sweeps.records import as_csv, as_parquet, records
@@ -96,6 +96,25 @@ def test_what_another_word_says_is_no_setting_of_its_own():
     # With two values it is a setting.
     runs.append(entry(0.2, optimizer__name="adam", optimizer__beta1=0.8))
     assert "optimizer.beta1" in rank(runs).places[-1].settings
+
+
+SCENARIO = '[scenario]\nseed = {seed}\n[optimizer]\n"l\\u001br" = {value}\n'
+
+
+def test_a_folder_by_others_says_nothing_to_a_terminal(tmp_path):
+    failure = {"backend": "cpu", "epoch": 1, "message": "\x1b[2Jdiverged\u202e"}
+    (tmp_path / "failure.json").write_text(json.dumps(failure))
+    (tmp_path / "scenario.toml").write_text(SCENARIO.format(seed=1, value='"\\u001b"'))
+    (failed,) = entries_in([tmp_path])
+    assert (failed.reason, list(failed.settings)) == ("\\x1b[2Jdiverged\\u202e", ["optimizer.l\\x1br"])
+
+
+@pytest.mark.parametrize("seed", ["inf", "nan", "[1]", "1e400", "{}"])
+def test_a_seed_that_is_none_is_refused(seed, tmp_path):
+    (tmp_path / "failure.json").write_text("{}")
+    (tmp_path / "scenario.toml").write_text(SCENARIO.format(seed=seed, value="[" * 50 + "]" * 50))
+    with pytest.raises(DataError, match=r"scenario.toml cannot be read"):
+        entries_in([tmp_path])
 
 
 HOSTILE = "=HYPERLINK(A1)"

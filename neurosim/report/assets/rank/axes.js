@@ -25,7 +25,11 @@ class Axis {
   }
 
   spread(values, some) {
-    const there = values.filter((value) => value !== null);
+    // A logarithmic axis has 0 beneath its numbers, too.
+    const beneath = (value) => value === null || (this.logarithmic && value <= 0);
+    const there = values.filter((value) => !beneath(value));
+    if (values.some((value) => value !== null && beneath(value))) this.under = this.lacking ? `${this.without}, 0` : "0";
+    this.lacking = there.length < values.length;
     const least = there.reduce((a, b) => Math.min(a, b), Infinity), most = there.reduce((a, b) => Math.max(a, b), -Infinity);
     this.low = some ? least : 0;
     this.high = some ? most : 1;
@@ -33,14 +37,14 @@ class Axis {
     // A single value is in the middle.
     const ends = this.low === this.high ? [(bottom + 1) / 2, (bottom + 1) / 2] : this.flipped ? [1, bottom] : [bottom, 1];
     this.place = scale([this.low, this.high], ends, this.logarithmic);
-    this.at = Float32Array.from(values, (value) => (value === null ? 0 : this.place(value)));
+    this.at = Float32Array.from(values, (value) => (beneath(value) ? 0 : this.place(value)));
     const different = new Map();
     values.forEach((value, k) => different.set(this.at[k], value));
     const sorted = [...different.keys()].sort((a, b) => a - b);
     this.few = sorted.length <= MOST_STOPS;
     const even = Array.from({ length: MOST_STOPS + 1 }, (_, k) => bottom + ((1 - bottom) * k) / MOST_STOPS);
     this.stops = (this.few ? sorted : this.lacking ? [0, ...even] : even).map((at) => ({
-      at, text: this.text(different.has(at) && this.few ? different.get(at) : this.value(at)),
+      at, text: at === 0 && this.under ? this.under : this.text(different.has(at) && this.few ? different.get(at) : this.value(at)),
     }));
   }
 
@@ -67,9 +71,9 @@ class Axis {
       const every = Math.ceil(this.categories.length / most);
       return this.categories.map((text, code) => [this.center(code), text]).filter((_, code) => code % every === 0);
     }
-    const none = this.lacking ? [[0, this.without]] : [];
-    if (this.few && this.stops.length <= Math.min(most, 7)) return this.stops.map(({ at, text }) => [at, text]);
-    const found = ticks(this.low, this.high, this.logarithmic);
+    const none = this.lacking ? [[0, this.under ?? this.without]] : [];
+    if (this.few && this.stops.length <= Math.min(most, 7)) return this.stops.map((stop) => [stop.at, stop.text]);
+    const found = ticks(this.low, this.high, this.logarithmic, 6);
     const words = this.shares ? found.map(percent) : tickWords(found);
     return [...none, ...found.map((value, k) => [this.place(value), words[k]])];
   }

@@ -26,7 +26,7 @@ function coordinates(root, axes, of) {
   const canvas = element("canvas", frame, { role: "img", "aria-label": label });
   const above = element("canvas", frame, { "aria-hidden": "true" });
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  let layout, hovered = -1, brush = null, waiting = false;
+  let layout, hovered = -1, chosen = -1, brush = null, waiting = false;
 
   const shown = () => axes.filter((axis) => axis.shown);
 
@@ -123,7 +123,7 @@ function coordinates(root, axes, of) {
     if (layout.narrow) halo(fitted(context, heading, layout.width - 30), 4, layout.along(k) - 11, "left", "--ink");
     else {
       const last = k === layout.list.length - 1;
-      halo(fitted(context, heading, layout.step - 8), k ? from[0] : 4, k % 2 && layout.step < 90 ? 14 : 32, last ? "center" : k ? "center" : "left", "--ink");
+      halo(fitted(context, heading, k ? layout.step - 8 : layout.step / 2 + from[0] - 12), k ? from[0] : 4, k % 2 && layout.step < 90 ? 14 : 32, last ? "center" : k ? "center" : "left", "--ink");
     }
     context.font = "11px system-ui, sans-serif";
     let end = -Infinity;
@@ -166,9 +166,9 @@ function coordinates(root, axes, of) {
         context.strokeRect(...box);
       }
     });
-    if (hovered >= 0) {
-      lines(context, [hovered], hue("--paper"), 1, 6);
-      lines(context, [hovered], hue("--ink"), 1, 2.5);
+    for (const trial of [chosen, hovered].filter((each) => each >= 0)) {
+      lines(context, [trial], hue("--paper"), 1, 6);
+      lines(context, [trial], hue("--ink"), 1, 2.5);
     }
   }
 
@@ -234,7 +234,10 @@ function coordinates(root, axes, of) {
       return;
     }
     const trial = nearestLine(pointed(event));
-    if (trial >= 0) of.choose(trial);
+    if (trial < 0) return;
+    chosen = trial;
+    of.choose(trial);
+    drawAbove();
   });
   above.addEventListener("pointercancel", () => { brush = null; });
 
