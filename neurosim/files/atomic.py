@@ -7,7 +7,7 @@ import errno
 import itertools
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from neurosim.errors import DataError
@@ -36,8 +36,10 @@ _HINTS = {
 
 
 @unbroken()
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str | Sequence[bytes | memoryview]) -> None:
     """Write `content` to `path` through a temporary file in the same folder; signals wait until that is done.
+
+    Of large contents there may be several parts.
 
     Raises
     ------
@@ -45,12 +47,13 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         If the file cannot be written (folder missing or read-only, disk full).
     """
     # A text may contain a file name, which need not be valid text.
-    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    whole = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    parts = [whole] if isinstance(whole, bytes) else whole
     temporary: Path | None = None
     try:
         if _is_no_file(path):
             # It cannot be replaced.
-            path.write_bytes(data)
+            path.write_bytes(b"".join(parts))
             return
         # The name may already have the greatest possible length.
         unique = path.parent / f".{path.name[:40]}.{os.urandom(6).hex()}{TEMPORARY}"
@@ -58,7 +61,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             with open(unique, "xb", opener=_as_the_umask_says) as file:
                 temporary = unique
                 _keep_private(path, file.fileno())
-                file.write(data)
+                file.writelines(parts)
                 if path.parent not in _nameless:
                     file.flush()
                     os.fsync(file.fileno())

@@ -279,7 +279,7 @@ class RunFolder:
         """Append one epoch to ``metrics.jsonl``."""
         try:
             with self.metrics_path.open("a", encoding="utf-8") as file:
-                file.write(_line(record))
+                file.write(metrics_line(record))
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
 
@@ -293,7 +293,7 @@ class RunFolder:
             raise cannot_write(self.metrics_path, error) from error
 
     def _write_metrics(self, records: Iterable[Record]) -> None:
-        write_atomically(self.metrics_path, "".join(_line(record) for record in records))
+        write_atomically(self.metrics_path, "".join(metrics_line(record) for record in records))
 
     def fail(self, simulator: Simulator, error: DivergedError, identity: Identity) -> None:
         """Write why training ended in the epoch after the last complete one; later epochs are dropped."""
@@ -405,7 +405,8 @@ def finite(measures: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line(record: Record) -> str:
+def metrics_line(record: Record) -> str:
+    """An epoch as a line of ``metrics.jsonl``."""
     return _encoded(finite({name: record[name] for name in _in_order(tuple(record))})) + "\n"
 
 

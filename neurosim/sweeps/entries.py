@@ -12,7 +12,8 @@ from neurosim.errors import DataError
 from neurosim.printable import printable
 from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
 from neurosim.runs.model import MODEL
-from neurosim.runs.run_files import read_failure, read_summary
+from neurosim.runs.run_files import Written, read_failure, read_summary
+from neurosim.sweeps.packs import PackFile, packs_in
 
 # Of a scenario, what decides no number of a network, or is no setting of it.
 _ASIDE = ("scenario", "expect", "claims", "plots", "record", "play", "requires", "variants")
@@ -71,8 +72,17 @@ def entries_in(folders: Iterable[Path]) -> list[Entry]:
                 f"{folder} has no run that has ended",
                 "neurosim rank takes folders of single networks, and folders that hold such, as a sweep leaves them.",
             )
-        found |= {path.resolve(): read_entry(path) for path in own}
+        for path in own:
+            found |= _read(path)
     return list(found.values())
+
+
+def _read(path: Path) -> dict[Path, Entry]:
+    """The runs in a folder of one, or in a pack, by where each is."""
+    if path.is_dir():
+        return {path.resolve(): read_entry(path)}
+    there = path.parent.resolve()
+    return {there / name: entry for name, entry in packed_entries(path).items()}
 
 
 def _runs_in(folder: Path) -> Iterator[Path]:
@@ -83,6 +93,7 @@ def _runs_in(folder: Path) -> Iterator[Path]:
         inside = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror or error}", "Name the folder of a sweep.") from error
+    yield from packs_in(folder)
     # What begins with a dot is not whole yet.
     yield from (path for path in inside if not path.name.startswith(".") and _is_run(path))
 
@@ -114,6 +125,23 @@ def read_entry(folder: Path) -> Entry:
         met=summary.met,
         multiply_adds=summary.multiply_adds,
     )
+
+
+def packed_entries(path: Path) -> dict[str, Entry]:
+    """The trials in a pack, by name; raises DataError where it is damaged."""
+    file = PackFile(path)
+    summary = Written(file.words.get("summary"), path)
+    parameters, multiply_adds = summary.whole("parameters"), summary.whole("multiply_adds")
+    seconds, folder = summary.part("seconds").number("train"), path.parent
+    try:
+        settings = settings_of(tomllib.loads("0".join(file.words["scenario"])))
+        each = zip(file.names(), file.seeds(), file.finals(), file.met(), strict=True)
+        return {
+            name: Entry(settings, seed, final, parameters, seconds, folder / name, "", met, multiply_adds)
+            for name, seed, final, met in each
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path} is not a readable pack of trials: {error}", "Leave it out.") from error
 
 
 def settings_of(tree: Mapping[str, Any]) -> dict[str, Any]:

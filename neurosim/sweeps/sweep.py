@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import chain
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from neurosim.backends.cpu.team import available_threads
 from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
 from neurosim.process.children import end_with_parent
-from neurosim.sweeps.entries import Entry, read_entry, settings_of
+from neurosim.sweeps.entries import Entry, packed_entries, read_entry, settings_of
+from neurosim.sweeps.packs import packs_in
 from neurosim.sweeps.ranking import Table, best_of, rank
 from neurosim.sweeps.space import Point
-from neurosim.sweeps.trials import Maker, Recipe, Trial, has_ended
-from neurosim.sweeps.worker import Ended, Worker, this_machine
+from neurosim.sweeps.storage import has_ended, this_machine
+from neurosim.sweeps.trials import Maker, Recipe, Trial
+from neurosim.sweeps.worker import Ended, Worker, side_by_side
 
 # Trials of one point that are handed to a process at once: enough to fill the lanes of small networks.
 TOGETHER = 128
@@ -66,13 +69,13 @@ class Progress:
     by: str | None = None
     begun: float = field(default_factory=time.monotonic)
 
-    def add(self, entry: Entry) -> None:
-        """Count a trial that has ended."""
-        self.done += 1
-        if entry.reason:
-            self.failed += 1
-            return
-        self.measure, self.best = best_of([entry] if self.best is None else [self.best, entry], self.by)
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Count trials that have ended."""
+        finished = [entry for entry in entries if not entry.reason]
+        self.done += len(entries)
+        self.failed += len(entries) - len(finished)
+        if finished:
+            self.measure, self.best = best_of([*finished, *([self.best] if self.best else [])], self.by)
 
     @property
     def seconds_left(self) -> float | None:
@@ -143,27 +146,42 @@ def sweep(
     progress = Progress(len(trials), by=by)
     entries: dict[int, Entry] = {}
     missing: dict[str, list[int]] = {}
+    there = set(os.listdir(out))
+    packed = {name: entry for pack in packs_in(out) for name, entry in packed_entries(pack).items()}
     for number, trial in enumerate(trials):
         if trial.reason:
             entries[number] = _refused(maker, trial, trial.reason)
-        elif has_ended(out / trial.name):
+        elif trial.name in packed:
+            entries[number] = packed[trial.name]
+            progress.found += 1
+        elif trial.name in there and has_ended(out / trial.name):
             entries[number] = read_entry(out / trial.name)
             progress.found += 1
         else:
             missing.setdefault(trial.name, []).append(number)
-    for entry in entries.values():
-        progress.add(entry)
+    progress.add(list(entries.values()))
     progress.found = progress.done
     notify = tell or (lambda progress: None)
-    tasks = _tasks([trials[numbers[0]] for numbers in missing.values()], jobs or available_threads())
+    jobs = jobs or available_threads()
+    here, others = side_by_side(maker, [trials[numbers[0]] for numbers in missing.values()])
     notify(progress)
-    for ended in _train(maker, out, tasks, jobs or available_threads(), progress):
+    for ended in chain(_train_here(maker, out, here, jobs), _train(maker, out, _tasks(others, jobs), jobs, progress)):
+        packed = {
+            name: entry
+            for pack in dict.fromkeys(one.pack for one in ended if one.pack)
+            for name, entry in packed_entries(out / pack).items()
+        }
+        new: list[Entry] = []
         for one in ended:
             name = one.trial.name
-            entry = _refused(maker, one.trial, one.reason) if one.reason else read_entry(out / name)
+            if one.reason:
+                entry = _refused(maker, one.trial, one.reason)
+            else:
+                entry = packed[name] if one.pack else read_entry(out / name)
             for number in missing[name]:
                 entries[number] = entry
-                progress.add(entry)
+                new.append(entry)
+        progress.add(new)
         notify(progress)
     _clear(out)
     # Two points may be the same network, such as 1 and 1.0.
@@ -209,6 +227,14 @@ def _tasks(trials: Sequence[Trial], jobs: int) -> list[list[Trial]]:
         else:
             tasks.append([trial])
     return tasks
+
+
+def _train_here(maker: Maker, out: Path, tasks: Sequence[list[Trial]], threads: int) -> Iterator[list[Ended]]:
+    """Train tasks in this process, whose threads share each of them."""
+    if tasks:
+        worker = Worker(maker, out, threads)
+        for task in tasks:
+            yield worker.train(task)
 
 
 def _train(

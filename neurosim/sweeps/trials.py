@@ -13,14 +13,14 @@ from neurosim.data.prepare import Prepared
 from neurosim.errors import NeurosimError, UsageError
 from neurosim.plugin.host import build_registry
 from neurosim.problem.assembly import load_data
-from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
-from neurosim.runs.identity import Identity, identity_from
+from neurosim.runs.identity import Identity, determining, identity_from
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.study import PlotsSection
+from neurosim.sweeps.packs import BYTES, NO_SEED, around_seed
 from neurosim.sweeps.space import Point
 
 # Characters of a hash that name a folder: no two of a billion trials share them.
-DIGITS = 24
+DIGITS = 2 * BYTES
 
 
 @dataclass(frozen=True)
@@ -119,18 +119,21 @@ class Maker:
     def trials(self, point: Point, seeds: Sequence[int]) -> list[Trial]:
         """A trial for each seed; what does not fit the scenario is refused with its reason."""
         try:
-            first = self.scenario_of(point, seeds[0])
-            identity = self.identity_of(first)
-            return [Trial(point, seed, folder_name(_with_seed(identity, first, seed))) for seed in seeds]
+            scenario = self.scenario_of(point, seeds[0])
+            names = _names(self.identity_of(with_seed(scenario, NO_SEED)), scenario, seeds)
+            return [Trial(point, seed, name) for seed, name in zip(seeds, names, strict=True)]
         except (NeurosimError, MemoryError) as error:
             return [Trial(point, seed, reason=reason_of(error)) for seed in seeds]
 
 
-def _with_seed(identity: Identity, scenario: Scenario, seed: int) -> Identity:
-    """The identity of the same scenario with another seed."""
-    from neurosim.runs.identity import determining
-
-    return replace(identity, scenario=determining(with_seed(scenario, seed)))
+def _names(seedless: Identity, scenario: Scenario, seeds: Sequence[int]) -> list[str]:
+    """The names of trials that differ only in their seed; `seedless` is their identity with `NO_SEED`."""
+    around = around_seed(_text(seedless))
+    if around is None:  # somewhere else in the scenario is this very number
+        texts = (_text(replace(seedless, scenario=determining(with_seed(scenario, seed)))) for seed in seeds)
+        return [_hashed(text.encode()) for text in texts]
+    before, after = (text.encode() for text in around)
+    return [_hashed(b"%b%d%b" % (before, seed, after)) for seed in seeds]
 
 
 def with_seed(scenario: Scenario, seed: int) -> Scenario:
@@ -140,8 +143,15 @@ def with_seed(scenario: Scenario, seed: int) -> Scenario:
 
 def folder_name(identity: Identity) -> str:
     """The name of the folder of what has this identity."""
-    text = json.dumps(identity.as_json(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+    return _hashed(_text(identity).encode())
+
+
+def _text(identity: Identity) -> str:
+    return json.dumps(identity.as_json(), sort_keys=True)
+
+
+def _hashed(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:DIGITS]
 
 
 def reason_of(error: BaseException) -> str:
@@ -150,8 +160,3 @@ def reason_of(error: BaseException) -> str:
         return "there is not enough memory"
     message = error.message if isinstance(error, NeurosimError) else f"{type(error).__name__}: {error}"
     return " ".join(message.split())
-
-
-def has_ended(folder: Path) -> bool:
-    """Whether the folder has a trial that was trained, or that diverged."""
-    return (folder / SCENARIO).is_file() and ((folder / SUMMARY).is_file() or (folder / FAILURE).is_file())

@@ -2,41 +2,87 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import platform
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neurosim.backends.cpu.groups import go_side_by_side
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, NeurosimError, UsageError
-from neurosim.files.atomic import TEMPORARY, cannot_write, synced_at_the_end
+from neurosim.files.atomic import synced_at_the_end
+from neurosim.problem.assembly import assemble_on
 from neurosim.runs.folder import RunFolder
 from neurosim.runs.identity import Identity
 from neurosim.runs.results import Result, result_of
 from neurosim.runs.running import train_to_end
 from neurosim.scenario import Scenario
-from neurosim.sweeps.trials import Maker, Trial, folder_name, has_ended, reason_of, with_seed
+from neurosim.sweeps.batch import Batch, same_kind
+from neurosim.sweeps.packs import NO_SEED, write_pack
+from neurosim.sweeps.storage import WORTH_A_PACK, has_ended, in_common, whole
+from neurosim.sweeps.trials import Maker, Trial, folder_name, reason_of, with_seed
 from neurosim.training.augmentation import augments
-from neurosim.training.history import METRICS, History, Record
 from neurosim.training.observer import Observer
 from neurosim.training.simulator import Simulator
 from neurosim.training.watch import watches
 
+# Of trials that are trained side by side at a time: epochs of all together, whose sums are in memory until they are
+# kept, and multiply-adds, of which all are lost if the process is killed: some seconds.
+MOST_SUMS = 1 << 21
+MOST_WORK = 1 << 34
+
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a trial: it is in its folder, or `reason` says why there is none."""
+    """What became of a trial: it is in its folder, or in a `pack`, or `reason` says why in none."""
 
     trial: Trial
     reason: str = ""
+    pack: str = ""
+
+
+def side_by_side(maker: Maker, trials: Sequence[Trial]) -> tuple[list[list[Trial]], list[Trial]]:
+    """Trials that the threads of one process train fastest, as tasks, and the others.
+
+    Those are many seeds of a small network which is measured on its training rows only: nothing holds up a thread
+    between two epochs, and no process has to be started.
+    """
+    tasks: list[list[Trial]] = []
+    others: list[Trial] = []
+    for _, group in groupby(trials, lambda trial: id(trial.point)):
+        each = list(group)
+        size = _most_together(maker, each) if len(each) >= WORTH_A_PACK else 0
+        if size:
+            count = -(-len(each) // size)
+            tasks += [each[len(each) * n // count : len(each) * (n + 1) // count] for n in range(count)]
+        else:
+            others += each
+    return tasks, others
+
+
+def _most_together(maker: Maker, trials: Sequence[Trial]) -> int:
+    """How many of some trials at a time one process is to train side by side; 0 where that is not best."""
+    if maker.recipe.backend != "cpu":
+        return 0
+    try:
+        scenario = maker.scenario_of(trials[0].point, trials[0].seed)
+        problem = assemble_on(scenario, maker.data_of(scenario))
+    except (NeurosimError, MemoryError):  # said when it is to be trained
+        return 0
+    network, training = problem.network, problem.training
+    alone = _has_own_course(scenario) or training.needs_feedback or network.batch_norms or len(problem.splits) > 1
+    if alone or not go_side_by_side(network, training, len(trials)):
+        return 0
+    work = training.epochs * problem.splits["train"].count * network.multiply_adds
+    return max(WORTH_A_PACK, min(MOST_SUMS // training.epochs, MOST_WORK // max(1, work)))
+
+
+def _has_own_course(scenario: Scenario) -> bool:
+    """Whether more than numbers and the seed differs between trials: when they stop, their rows, what is measured."""
+    return watches(scenario) or augments(scenario) or bool(scenario.training.metrics)
 
 
 class Worker:
@@ -48,15 +94,20 @@ class Worker:
         Makes their scenarios.
     out : Path
         The folder of the sweep.
+    threads : int
+        How many work on one kernel.
     """
 
-    def __init__(self, maker: Maker, out: Path) -> None:
-        self._maker, self._out = maker, out
+    def __init__(self, maker: Maker, out: Path, threads: int = 1) -> None:
+        self._maker, self._out, self._threads = maker, out, threads
         self._like: Simulator | None = None
+        # Of the trials at hand, the pack that each is in.
+        self._packed: dict[str, str] = {}
 
     def train(self, trials: Sequence[Trial]) -> list[Ended]:
         """Train trials of one point that differ in their seed; those that are there by now are left as they are."""
         missing = [trial for trial in trials if not has_ended(self._out / trial.name)]
+        self._packed = {}
         try:
             scenario = self._maker.scenario_of(trials[0].point, trials[0].seed)
             if folder_name(self._maker.identity_of(scenario)) != trials[0].name:
@@ -70,14 +121,14 @@ class Worker:
                 self._alone(with_seed(scenario, trial.seed), trial)
             except (NeurosimError, MemoryError) as error:
                 faults[trial.name] = reason_of(error)
-        return [Ended(trial, faults.get(trial.name, "")) for trial in trials]
+        return [Ended(trial, faults.get(trial.name, ""), self._packed.get(trial.name, "")) for trial in trials]
 
     def _simulator(self, scenario: Scenario) -> Simulator:
         like = self._like
         if like is not None and like.scenario.data != scenario.data:
             like = None
         maker = self._maker
-        simulator = Simulator(scenario, maker.recipe.backend, None, 1, maker.recipe.data_dir, like=like)
+        simulator = Simulator(scenario, maker.recipe.backend, None, self._threads, maker.recipe.data_dir, like=like)
         self._like = simulator
         return simulator
 
@@ -97,49 +148,48 @@ class Worker:
     def _together(self, scenario: Scenario, trials: Sequence[Trial]) -> list[Trial]:
         """Train side by side what can be; returns those that are left, what has diverged among them."""
         first = self._simulator(with_seed(scenario, trials[0].seed))
-        if watches(scenario) or augments(scenario) or scenario.training.metrics or first.network.batch_norms:
+        if _has_own_course(scenario) or first.network.batch_norms:
             return list(trials)
-        backend = make_backend(self._maker.recipe.backend, first.network, first.training, trials[0].seed, 1)
+        backend = make_backend(self._maker.recipe.backend, first.network, first.training, trials[0].seed, self._threads)
         backend.prepare()
-        rows = {split: first.split_rows(split) for split in first.splits}
-        together = make_small_ensemble(backend, [trial.seed for trial in trials], [rows["train"]])
+        together = make_small_ensemble(backend, [trial.seed for trial in trials], [first.split_rows("train")])
         if together is None:
             return list(trials)
         first.prepare()  # as `neurosim.run` does, it tries derivatives first
-        start = time.perf_counter()
-        sums = {split: np.empty((first.training.epochs, len(trials), 2)) for split in rows}
-        with np.errstate(all="ignore"):
-            if len(rows) == 1:
-                sums["train"][:] = together.train(first.training.epochs)
-            else:
-                for epoch in range(first.training.epochs):
-                    sums["train"][epoch] = together.train(1)[0]
-                    for split in rows.keys() - {"train"}:
-                        sums[split][epoch] = together.evaluate(rows[split])
-        # The same for all: those whose settings follow their losses are not trained together.
-        settings = [first.settings_of_epoch(epoch) for epoch in range(first.training.epochs)]
-        parameters = together.parameters
-        seconds = (time.perf_counter() - start) / len(trials)
-        of_all: dict[str, NDArray[np.float64]] = {}
-        for split, each in sums.items():
-            of_all[f"{split}_loss"] = each[:, :, 0] / rows[split].count
-            if rows[split].accuracy != "none":
-                of_all[f"{split}_accuracy"] = each[:, :, 1] / rows[split].count
-        finite = np.isfinite(parameters).all(axis=1) & np.isfinite(sums["train"]).all(axis=(0, 2))
-        left = [trials[number] for number in np.flatnonzero(~finite).tolist()]
-        for number in np.flatnonzero(finite).tolist():
-            trial = trials[number]
-            simulator = self._simulator(with_seed(scenario, trial.seed))
-            measures = {name: each[:, number].tolist() for name, each in of_all.items()}
-            history = History(list(_records(measures, settings, seconds / first.training.epochs)))
-            simulator.adopt(simulator.network.named(parameters[number]), history)
-            try:
-                result = result_of(simulator, None, seconds)
-            except DivergedError:  # with the last weights
-                left.append(trial)
+        batch = Batch(scenario, trials, first, together)
+        left = {number: trials[number] for number in np.flatnonzero(~batch.finite).tolist()}
+        good = np.flatnonzero(batch.finite).tolist()
+        if len(good) >= WORTH_A_PACK:
+            self._pack(batch, good)
+        for number in good:
+            if trials[number].name in self._packed:
                 continue
-            self._keep_result(simulator, result, trial)
-        return left
+            try:
+                simulator, result = self._adopted(batch, number)
+            except DivergedError:  # with the last weights
+                left[number] = trials[number]
+                continue
+            self._keep_result(simulator, result, trials[number])
+        return list(left.values())
+
+    def _adopted(self, batch: Batch, number: int) -> tuple[Simulator, Result]:
+        """The network of a trial in a batch, and its result; raises DivergedError as `result_of`."""
+        simulator = self._simulator(with_seed(batch.scenario, batch.trials[number].seed))
+        batch.adopted_by(simulator, number)
+        return simulator, result_of(simulator, None, batch.seconds)
+
+    def _pack(self, batch: Batch, good: Sequence[int]) -> None:
+        """Keep trials in a pack, as far as they can be in one."""
+        finals = batch.finals()
+        kept = [number for number in good if same_kind(finals[number], finals[good[0]])]
+        if not kept:
+            return
+        seedless = with_seed(batch.scenario, NO_SEED)
+        simulator, result = self._adopted(batch, kept[0])
+        common = in_common(seedless, simulator, result, self._maker.identity_of(seedless))
+        if common is not None:
+            place = write_pack(self._out, batch.pack(kept, finals, common))
+            self._packed |= {batch.trials[number].name: place.name for number in kept}
 
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
         def keep(folder: RunFolder, identity: Identity) -> None:
@@ -152,40 +202,10 @@ class Worker:
     def _keep(self, simulator: Simulator, trial: Trial, keep: Callable[[RunFolder, Identity], None]) -> None:
         """Make the folder of a trial, whole or not at all."""
         identity = self._maker.identity_of(simulator.scenario)
-        with _whole(self._out / trial.name) as path, synced_at_the_end(path):
+        with whole(self._out / trial.name) as path, synced_at_the_end(path):
             folder = RunFolder(path)
             try:
                 folder.start(simulator.scenario, simulator.backend, list(simulator.history))
                 keep(folder, identity)
             finally:
                 folder.close()
-
-
-def _records(measures: Mapping[str, list[float]], settings: Sequence[Record], seconds: float) -> Iterator[Record]:
-    """The record of each epoch, as `Simulator.train_epoch` makes it."""
-    names = [name for name in METRICS if not name.startswith("validation") or "validation_loss" in measures]
-    nothing = [None] * len(settings)
-    columns = [measures.get(name, nothing) for name in names]
-    for epoch, (values, own) in enumerate(zip(zip(*columns, strict=True), settings, strict=True), 1):
-        yield {"epoch": epoch, **dict(zip(names, values, strict=True)), **own, "seconds": seconds}
-
-
-def this_machine() -> str:
-    """A short name for this machine, without dots and hyphens: several may write to one folder."""
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-
-
-@contextlib.contextmanager
-def _whole(place: Path) -> Iterator[Path]:
-    """A temporary folder that gets its name at the end, unless another process has made the same trial meanwhile."""
-    owner = f"{os.getpid()}-{this_machine()}"
-    path = place.with_name(f".{place.name}.{owner}-{os.urandom(4).hex()}{TEMPORARY}")
-    try:
-        yield path
-        try:
-            path.rename(place)
-        except OSError as error:
-            if not has_ended(place):
-                raise cannot_write(place, error) from error
-    finally:
-        shutil.rmtree(path, ignore_errors=True)

@@ -14,9 +14,9 @@ from neurosim.cli.application import execute
 from neurosim.errors import DataError
 from neurosim.sweeps.entries import entries_in
 from neurosim.sweeps.ranking import rank
+from neurosim.sweeps.storage import this_machine
 from neurosim.sweeps.sweep import sweep
 from neurosim.sweeps.trials import Recipe
-from neurosim.sweeps.worker import this_machine
 
 IRIS = Recipe("iris", {"training.epochs": 3, "expect": {}})
 POINTS = [{"optimizer.lr": 0.01}, {"optimizer.lr": 0.1}]
