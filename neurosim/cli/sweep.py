@@ -91,8 +91,8 @@ def command(
     neurosim sweep xor --over 'optimizer.lr=log(1e-3,1,4)' --over network.layers.0.units=2,4,8 --seeds 10
     neurosim sweep digits --over 'optimizer.lr=log(1e-4,1e-1)' --sobol 32 --seeds 3
 
-    Each trial has a folder, named after all that decides its numbers. The same command again trains only what is
-    missing, whatever has ended it.
+    Each trial is named after all that decides its numbers. The same command again trains only what is missing, whatever
+    has ended it. Many seeds of a small network are kept in one file; commands find each by its name all the same.
     """
     if scenario is None:
         raise click.UsageError("which scenario? Try: neurosim sweep xor --over optimizer.lr=0.1,0.3,1 --seeds 5")

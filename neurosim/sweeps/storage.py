@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import DataError
 from neurosim.files.atomic import TEMPORARY, cannot_write, make_folder, synced_at_the_end, write_atomically
 from neurosim.runs.expectations import Expectation
 from neurosim.runs.folder import FAILURE, METRICS, SCENARIO, SUMMARY, metrics_line, portable, provenance
@@ -162,10 +161,7 @@ def _unpack(file: PackFile, number: int, place: Path) -> None:
             SUMMARY: json.dumps(summary, indent=2, allow_nan=False) + "\n",
         }
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise DataError(
-            f"{file.path} is not a readable pack of trials: {type(error).__name__}: {error}",
-            "Remove it, and train again.",
-        ) from error
+        raise file.damaged(f"{type(error).__name__}: {error}") from error
     with whole(place) as path:
         make_folder(path)
         with synced_at_the_end(path):
