@@ -25,6 +25,9 @@ SHOWN = 10
 # Seconds between two lines about the progress.
 PAUSE = 2.0
 MISSED = 5
+# As `neurosim.scenario.sweep_section.Search`, without loading it for the help.
+SEARCHES = ("grid", "random", "sobol", "tpe", "cmaes")
+PRUNERS = ("median", "hyperband")
 
 
 class Shard(Value):
@@ -50,13 +53,28 @@ class Shard(Value):
     metavar="KEY.PATH=VALUES",
     shell_complete=offered("settings"),
     help="Vary a setting: a list such as 4,8,16, or a range: log(1e-4,1,5), lin(0,0.5,3), int(4,64,6); can be given "
-    "several times. Without --random and --sobol, all combinations are tried.",
+    "several times. All combinations are tried, unless points are drawn.",
 )
 @click.option("--seeds", type=Whole(1, 1_000_000), metavar="N", help="Train each from the seeds 0 to N-1.")
 @click.option(
-    "--random", type=Whole(1, 1_000_000), metavar="N", help="Try N points drawn at random; ranges are log(1e-4,1) then."
+    "--search",
+    type=click.Choice(SEARCHES),
+    help="How points are found: all combinations (grid); or as many as --trials says, drawn (random, sobol) or chosen "
+    "by Optuna by what came out so far (tpe, cmaes).",
 )
-@click.option("--sobol", type=Whole(1, 1_000_000), metavar="N", help="Try N points spread evenly by Sobol's sequence.")
+@click.option("--trials", type=Whole(1, 1_000_000), metavar="N", help="How many points to try, unless it is a grid.")
+@click.option(
+    "--random",
+    type=Whole(1, 1_000_000),
+    metavar="N",
+    help="The same as --search random --trials N.",
+)
+@click.option("--sobol", type=Whole(1, 1_000_000), metavar="N", help="The same as --search sobol --trials N.")
+@click.option(
+    "--prune",
+    type=click.Choice(PRUNERS),
+    help="For tpe and cmaes: stop a trial early that is behind the others in the same epoch.",
+)
 @SET
 @click.option("--backend", type=BACKENDS, default="cpu", show_default=True, help="Where to compute.")
 @click.option(
@@ -74,8 +92,11 @@ def command(
     scenario: str | None,
     over: tuple[str, ...],
     seeds: int | None,
+    search: str | None,
+    trials: int | None,
     random: int | None,
     sobol: int | None,
+    prune: str | None,
     settings: tuple[str, ...],
     backend: str,
     out: Path | None,
@@ -91,37 +112,52 @@ def command(
     neurosim sweep xor --over 'optimizer.lr=log(1e-3,1,4)' --over network.layers.0.units=2,4,8 --seeds 10
     neurosim sweep digits --over 'optimizer.lr=log(1e-4,1e-1)' --sobol 32 --seeds 3
 
+    What varies may stand in the scenario, in its section [sweep]; what is given here has the last word.
+
     Each trial is named after all that decides its numbers. The same command again trains only what is missing, whatever
     has ended it. Many seeds of a small network are kept in one file; commands find each by its name all the same.
     """
     if scenario is None:
         raise click.UsageError("which scenario? Try: neurosim sweep xor --over optimizer.lr=0.1,0.3,1 --seeds 5")
-    if random is not None and sobol is not None:
-        raise click.UsageError("--random and --sobol are two ways to choose points: give one of them")
-    if not over and seeds is None:
-        raise click.UsageError("nothing varies: give --over KEY.PATH=VALUES, --seeds N, or both")
+    ways = {"--search": search, "--random": random, "--sobol": sobol}
+    if sum(way is not None for way in ways.values()) > 1:
+        named = [name for name, way in ways.items() if way is not None]
+        raise click.UsageError(f"{' and '.join(named)} are two ways to choose points: give one of them")
+    if trials is not None and (random or sobol):
+        raise click.UsageError("--random and --sobol say how many points themselves: leave out --trials")
     from neurosim.scenario.overrides import parse_overrides
     from neurosim.scenario.run_folders import RUNS
-    from neurosim.sweeps.space import GRID, RANDOM, SOBOL, parse_over, points
+    from neurosim.scenario.varied import parse_over
+    from neurosim.sweeps.plan import plan_of
+    from neurosim.sweeps.space import RANDOM, SOBOL
     from neurosim.sweeps.sweep import sweep
     from neurosim.sweeps.trials import Recipe
 
-    search = RANDOM if random is not None else SOBOL if sobol is not None else GRID
-    tried = points([parse_over(text) for text in over], search, random or sobol)
+    dimensions = [parse_over(text) for text in over]
     path, is_run = scenario_source(scenario, quiet=as_json)
     recipe = Recipe(
         path, parse_overrides(settings), sources.plugins, sources.plugin_folders, sources.data_dir, backend, is_run
     )
-    folder = out or RUNS / f"{recipe.scenario().scenario.name}-sweep"
+    loaded = recipe.scenario()
+    plan = plan_of(
+        loaded.sweep,
+        dimensions,
+        seeds=seeds,
+        search=search or (RANDOM if random else SOBOL if sobol else None),
+        trials=trials or random or sobol,
+        by=by,
+        prune=prune,
+    )
+    folder = out or RUNS / f"{loaded.scenario.name}-sweep"
     with kept(lambda: f"what has been trained is in {quoted(folder)}; the same command trains what is missing"):
         swept = sweep(
             recipe,
-            tried,
+            plan if plan.learns else plan.points(),
             folder,
-            seeds=None if seeds is None else range(seeds),
+            seeds=None if plan.seeds is None else range(plan.seeds),
             shard=shard,
             jobs=jobs,
-            by=by,
+            by=plan.by,
             tell=None if as_json else Lines(),
         )
     best = swept.table.places[0] if swept.table.places else None
@@ -153,7 +189,7 @@ class Lines:
     """Progress as a line now and then."""
 
     def __init__(self) -> None:
-        self._last = 0.0
+        self._last, self._said = 0.0, ""
 
     def __call__(self, progress: Progress) -> None:
         """Say how far it is, if it is time."""
@@ -166,6 +202,7 @@ class Lines:
         parts = [f"{progress.done:,} of {progress.trials:,} done"]
         parts += [f"{progress.running:,} running"] if progress.running else []
         parts += [f"{progress.failed:,} failed"] if progress.failed else []
+        parts += [f"{progress.stopped:,} stopped early"] if progress.stopped else []
         if progress.best is not None and progress.measure is not None:
             from neurosim.markup import measure, measure_words
 
@@ -173,4 +210,7 @@ class Lines:
             parts.append(f"best {measure_words(progress.measure)} {measure(progress.measure, value)}")
         left = progress.seconds_left
         parts += [f"{about(left)} left"] if left is not None and left >= PAUSE else []
-        click.echo(", ".join(parts))
+        line = ", ".join(parts)
+        if line != self._said:
+            click.echo(line)
+        self._said = line

@@ -136,6 +136,7 @@ def determining(scenario: Scenario, *, record: bool = False) -> str:
         expect={},
         claims=(),
         play=None,
+        sweep=None,
         plots=PlotsSection(),
         # Plugins are identified by their content.
         requires=RequiresSection(),

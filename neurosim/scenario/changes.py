@@ -10,7 +10,7 @@ from neurosim.scenario.locate import KeyPath, value_at
 SEED = "scenario.seed"
 VARIANT = "variant "
 # What is recorded, drawn and promised is not what the lesson is about; of [scenario] only these are.
-SILENT = ("record", "plots", "expect", "claims", "play", "requires")
+SILENT = ("record", "plots", "expect", "claims", "play", "sweep", "requires")
 SPEAKING = (SEED, "scenario.repeats")
 # What is only measured besides changes nothing that a lesson speaks of.
 MEASURED = "training.metrics"

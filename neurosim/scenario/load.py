@@ -24,6 +24,7 @@ from neurosim.scenario.run_plugins import trained_plugins
 from neurosim.scenario.scenario import Scenario, completed
 from neurosim.scenario.schema import ScenarioFile
 from neurosim.scenario.study_checks import study_faults
+from neurosim.scenario.sweep_checks import sweep_faults
 from neurosim.scenario.variants import expand, override_variants
 from neurosim.scenario.vouching import as_named, vouched_for
 
@@ -157,7 +158,7 @@ def load_scenario(
     names = changed_keys(tree, values)
     if names and isinstance(changed.get("scenario"), dict):
         changed["scenario"]["changed"] = added(changed["scenario"].get("changed"), names)
-    apart = ("variants", "claims", "plots", "play", "scenario")
+    apart = ("variants", "claims", "plots", "play", "sweep", "scenario")
     shared = {path: value for path, value in values.items() if path[0] not in apart}
     labels |= {place: labels[path] for place, path in override_variants(changed, shared, registry).items()}
 
@@ -172,6 +173,7 @@ def load_scenario(
     for variant, (_, variant_faults) in zip(expanded, variants, strict=True):
         relocated = (variant.relocated(fault, known) for fault in variant_faults)
         faults += [*variant.faults, *(fault for fault in relocated if fault is not None)]
+    faults += sweep_faults(changed, registry, faults)
     if faults or sections is None:
         strange = [fault.path for fault in faults if fault.unknown_name]
         hint = suspects(registry.plugins) if strange else ""

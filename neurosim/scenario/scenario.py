@@ -34,6 +34,7 @@ from neurosim.scenario.schema import (
 )
 from neurosim.scenario.shipped_scenarios import shipped
 from neurosim.scenario.study import Claim, PlotsSection, RecordSection, Variant
+from neurosim.scenario.sweep_section import SweepSection
 from neurosim.scenario.writing import to_toml
 from neurosim.suggestions import unknown
 
@@ -58,6 +59,8 @@ class Scenario:
         What its results must show; a variant has those that are about it alone.
     play : PlaySection or None
         The scenario as a lesson on the page that trains.
+    sweep : SweepSection or None
+        What `neurosim sweep` varies.
     variants : mapping of str to Scenario
         The variants by name, in the order of the file; each is a scenario without any.
     variant : str
@@ -95,6 +98,7 @@ class Scenario:
     plots: PlotsSection
     claims: tuple[Claim, ...]
     play: PlaySection | None
+    sweep: SweepSection | None
     path: Path | None = field(compare=False)
     base: Path = field(compare=False)
     plugins: tuple[Plugin, ...] = field(compare=False)
@@ -260,6 +264,7 @@ def completed(given: ScenarioFile, path: Path | None, base: Path, registry: Regi
         plots=sections.plots,
         claims=tuple(sections.claims),
         play=sections.play,
+        sweep=sections.sweep,
         path=path,
         base=base,
         plugins=_plugins(sections, registry),

@@ -19,6 +19,7 @@ from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.play import PlaySection
 from neurosim.scenario.seeds import LARGEST_SEED
 from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
+from neurosim.scenario.sweep_section import SweepSection
 
 
 class ScenarioSection(Section):
@@ -283,6 +284,9 @@ class ScenarioFile(Section):
     )
     play: PlaySection | None = Field(
         default=None, description="What the page of `neurosim play` shows and asks; left out: everything, and nothing."
+    )
+    sweep: SweepSection | None = Field(
+        default=None, description="What `neurosim sweep` varies and how it searches; left out: what its options say."
     )
     requires: RequiresSection = Field(
         default=RequiresSection(), description="What must be there for the scenario to run."

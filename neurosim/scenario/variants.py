@@ -19,7 +19,7 @@ from neurosim.scenario.study import CHANGEABLE, MAX_VARIANTS, Variant
 from neurosim.suggestions import unknown
 
 # Parts of a study that a single network has no use for.
-_ABOUT_ALL = ("variants", "claims", "play")
+_ABOUT_ALL = ("variants", "claims", "play", "sweep")
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ def to_toml(sections: ScenarioFile) -> str:
         lines += ["", "[play]", *_entries(sections.play.model_copy(update={"questions": None}))]
         for question in sections.play.questions:
             lines += ["", "[[play.questions]]", *_entries(question)]
+    if sections.sweep is not None:
+        lines += ["", "[sweep]", *_entries(sections.sweep)]
     if sections.requires.plugins:
         lines += ["", "[requires]", *_entries(sections.requires)]
     for line in lines:

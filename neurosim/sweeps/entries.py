@@ -16,7 +16,7 @@ from neurosim.runs.run_files import Written, read_failure, read_summary
 from neurosim.sweeps.packs import PackFile, packs_in
 
 # Of a scenario, what decides no number of a network, or is no setting of it.
-_ASIDE = ("scenario", "expect", "claims", "plots", "record", "play", "requires", "variants")
+_ASIDE = ("scenario", "expect", "claims", "plots", "record", "play", "sweep", "requires", "variants")
 
 
 @dataclass(frozen=True)

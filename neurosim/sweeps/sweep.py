@@ -9,7 +9,7 @@ import shutil
 import time
 import tomllib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -22,8 +22,11 @@ from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
 from neurosim.process.children import end_with_parent
 from neurosim.sweeps.entries import Entry, packed_entries, read_entry, settings_of
+from neurosim.sweeps.journal import STOPPED
 from neurosim.sweeps.packs import packs_in
+from neurosim.sweeps.plan import Plan
 from neurosim.sweeps.ranking import Table, best_of, rank
+from neurosim.sweeps.search import Search
 from neurosim.sweeps.space import Point
 from neurosim.sweeps.storage import has_ended, this_machine
 from neurosim.sweeps.trials import Maker, Recipe, Trial
@@ -47,8 +50,8 @@ class Progress:
     ----------
     trials, found : int
         How many there are in all, and how many of them had been trained before.
-    done, running, failed : int
-        How many have ended by now, are being trained, and have diverged or were refused.
+    done, running, failed, stopped : int
+        How many have ended by now, are being trained, have diverged or were refused, and were stopped early.
     best : Entry or None
         The best so far.
     measure : str or None
@@ -64,6 +67,7 @@ class Progress:
     done: int = 0
     running: int = 0
     failed: int = 0
+    stopped: int = 0
     best: Entry | None = None
     measure: str | None = None
     by: str | None = None
@@ -72,8 +76,12 @@ class Progress:
     def add(self, entries: Sequence[Entry]) -> None:
         """Count trials that have ended."""
         finished = [entry for entry in entries if not entry.reason]
+        stopped = sum(entry.reason.startswith(STOPPED) for entry in entries)
         self.done += len(entries)
-        self.failed += len(entries) - len(finished)
+        self.stopped += stopped
+        self.failed += len(entries) - len(finished) - stopped
+        if self.done >= self.trials:
+            self.running = 0
         if finished:
             self.measure, self.best = best_of([*finished, *([self.best] if self.best else [])], self.by)
 
@@ -98,7 +106,7 @@ class Swept:
 
 def sweep(
     recipe: Recipe,
-    points: Sequence[Point],
+    points: Sequence[Point] | Plan,
     out: Path,
     *,
     seeds: Sequence[int] | None = None,
@@ -113,8 +121,9 @@ def sweep(
     ----------
     recipe : Recipe
         The scenario.
-    points : sequence of mapping
-        The settings of each point, see `neurosim.sweeps.space.points`.
+    points : sequence of mapping, or Plan
+        The settings of each point, see `neurosim.sweeps.space.points`; or what is searched, with seeds and a measure
+        of its own, by what came out so far.
     out : Path
         Where the folders of the trials are.
     seeds : sequence of int, optional
@@ -135,6 +144,8 @@ def sweep(
         with some of them is no error.
     """
     maker = Maker(recipe)
+    if isinstance(points, Plan):
+        return _searched(maker, points, out, shard, jobs, tell)
     own = [maker.scenario.scenario.seed] if seeds is None else list(seeds)
     part, parts = shard
     each = [trial for point in points for trial in maker.trials(point, own)]
@@ -165,7 +176,9 @@ def sweep(
     jobs = jobs or available_threads()
     here, others = side_by_side(maker, [trials[numbers[0]] for numbers in missing.values()])
     notify(progress)
-    for ended in chain(_train_here(maker, out, here, jobs), _train(maker, out, _tasks(others, jobs), jobs, progress)):
+    tasks = _tasks(others, jobs)
+    elsewhere = _train(maker, out, tasks, min(jobs, len(tasks)), 2 * jobs, progress)
+    for ended in chain(_train_here(maker, out, here, jobs, progress), elsewhere):
         packed = {
             name: entry
             for pack in dict.fromkeys(one.pack for one in ended if one.pack)
@@ -187,6 +200,50 @@ def sweep(
     # Two points may be the same network, such as 1 and 1.0.
     different = {trials[number].name or str(number): entries[number] for number in sorted(entries)}
     return Swept(out, rank(list(different.values()), by), len(trials), len(missing))
+
+
+def _searched(
+    maker: Maker,
+    plan: Plan,
+    out: Path,
+    shard: tuple[int, int],
+    jobs: int | None,
+    tell: Callable[[Progress], None] | None,
+) -> Swept:
+    """As `sweep`, of points that Optuna chooses."""
+    if shard != (1, 1):
+        raise UsageError(
+            f"the search {plan.search} goes by what came out so far, so it has no parts",
+            "Points that are drawn at random or by Sobol's sequence have.",
+        )
+    progress = Progress((plan.trials or 0) * (plan.seeds or 1))
+    trained = 0
+
+    def known(entry: Entry, before: bool) -> None:
+        nonlocal trained
+        progress.found += before
+        trained += not before
+        progress.add([entry])
+
+    make_folder(out)
+    _clear(out)
+    search = Search(maker, plan, out, lambda trial, reason: _refused(maker, trial, reason), known)
+    progress.by = search.measure
+    notify = tell or (lambda progress: None)
+    notify(progress)
+    jobs = min(jobs or available_threads(), plan.trials or 1)
+    # Each point is chosen as late as can be, when all that has ended is known.
+    for ended in _train(maker, out, search.tasks(), jobs, jobs, progress):
+        for one in ended:
+            search.ended(one)
+        notify(progress)
+    _clear(out)
+    notify(progress)
+    entries = [entry for number in sorted(search.entries) for entry in search.entries[number]]
+    if all(entry.reason and entry.folder is None for entry in entries):
+        raise UsageError(f"no trial could be trained; the first one: {entries[0].reason}", "Correct what is varied.")
+    different = {entry.folder or number: entry for number, entry in enumerate(entries)}
+    return Swept(out, rank(list(different.values()), search.measure), progress.trials, trained)
 
 
 def _refused(maker: Maker, trial: Trial, reason: str) -> Entry:
@@ -229,40 +286,55 @@ def _tasks(trials: Sequence[Trial], jobs: int) -> list[list[Trial]]:
     return tasks
 
 
-def _train_here(maker: Maker, out: Path, tasks: Sequence[list[Trial]], threads: int) -> Iterator[list[Ended]]:
+def _train_here(
+    maker: Maker, out: Path, tasks: Sequence[list[Trial]], threads: int, progress: Progress
+) -> Iterator[list[Ended]]:
     """Train tasks in this process, whose threads share each of them."""
     if tasks:
         worker = Worker(maker, out, threads)
         for task in tasks:
+            progress.running = len(task)
             yield worker.train(task)
 
 
 def _train(
-    maker: Maker, out: Path, tasks: Sequence[list[Trial]], jobs: int, progress: Progress
+    maker: Maker, out: Path, tasks: Iterable[list[Trial]], jobs: int, ahead: int, progress: Progress
 ) -> Iterator[list[Ended]]:
-    """Train tasks, here or in other processes; yields what has become of each."""
-    if jobs == 1 or len(tasks) <= 1:
+    """Train tasks, here or in other processes; yields what has become of each.
+
+    No more than `ahead` are taken before one of them has ended: if a process dies, all of these have to be handed out
+    again.
+    """
+    if jobs <= 1:
         worker = Worker(maker, out)
         for task in tasks:
+            progress.running = len(task)
             yield worker.train(task)
         return
-    waiting = deque((task, 0) for task in tasks)
     others = set(active_children())
-    while waiting:
-        pool = _pool(maker.recipe, out, min(jobs, len(waiting)))
+    fresh = ((task, 0) for task in tasks)
+    waiting: deque[tuple[list[Trial], int]] = deque()
+    broken = True
+    while broken:
+        broken = False
+        pool = _pool(maker.recipe, out, jobs)
         under_way: dict[Future[list[Ended]], tuple[list[Trial], int]] = {}
         try:
-            while waiting or under_way:
-                # Few ahead of what is being trained: if a process dies, all of these have to be handed out again.
-                while waiting and len(under_way) < 2 * jobs:
-                    task, tries = waiting.popleft()
-                    under_way[pool.submit(_work, task)] = task, tries
+            while True:
+                while (
+                    len(under_way) < ahead
+                    and (handed := waiting.popleft() if waiting else next(fresh, None)) is not None
+                ):
+                    under_way[pool.submit(_work, handed[0])] = handed
+                if not under_way:
+                    break
+                progress.running = sum(len(task) for task, _ in list(under_way.values())[:jobs])
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     ended = future.result()
                     del under_way[future]
-                    progress.running = sum(len(task) for task, _ in list(under_way.values())[:jobs])
                     yield ended
         except BrokenProcessPool:
+            broken = True
             for task, tries in under_way.values():
                 if tries + 1 < TRIES:
                     waiting.append((task, tries + 1))

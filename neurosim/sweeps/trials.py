@@ -16,6 +16,7 @@ from neurosim.problem.assembly import load_data
 from neurosim.runs.identity import Identity, determining, identity_from
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.study import PlotsSection
+from neurosim.sweeps.journal import Asked
 from neurosim.sweeps.packs import BYTES, NO_SEED, around_seed
 from neurosim.sweeps.space import Point
 
@@ -83,12 +84,15 @@ class Trial:
         The name of its folder; empty where it is refused.
     reason : str
         Why it is refused; else empty.
+    asked : Asked or None
+        Which trial of Optuna's study it belongs to.
     """
 
     point: Point
     seed: int
     name: str = ""
     reason: str = ""
+    asked: Asked | None = None
 
 
 class Maker:
@@ -103,7 +107,13 @@ class Maker:
         """The scenario of a trial: nothing is recorded or drawn; raises as `Scenario.changed`."""
         scenario = self.scenario.changed({**point, "scenario.seed": seed})
         return replace(
-            scenario, training=scenario.without_logs, record=None, plots=PlotsSection(), play=None, claims=()
+            scenario,
+            training=scenario.without_logs,
+            record=None,
+            plots=PlotsSection(),
+            play=None,
+            sweep=None,
+            claims=(),
         )
 
     def data_of(self, scenario: Scenario) -> Prepared:

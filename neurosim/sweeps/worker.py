@@ -21,6 +21,7 @@ from neurosim.runs.results import Result, result_of
 from neurosim.runs.running import train_to_end
 from neurosim.scenario import Scenario
 from neurosim.sweeps.batch import Batch, same_kind
+from neurosim.sweeps.journal import StoppedEarlyError
 from neurosim.sweeps.packs import NO_SEED, write_pack
 from neurosim.sweeps.storage import WORTH_A_PACK, has_ended, in_common, whole
 from neurosim.sweeps.trials import Maker, Trial, folder_name, reason_of, with_seed
@@ -105,23 +106,38 @@ class Worker:
         self._packed: dict[str, str] = {}
 
     def train(self, trials: Sequence[Trial]) -> list[Ended]:
-        """Train trials of one point that differ in their seed; those that are there by now are left as they are."""
+        """Train trials of one point that differ in their seed; those that are there by now are left as they are.
+
+        Where the first one is stopped early, so are the others.
+        """
         missing = [trial for trial in trials if not has_ended(self._out / trial.name)]
         self._packed = {}
         try:
             scenario = self._maker.scenario_of(trials[0].point, trials[0].seed)
             if folder_name(self._maker.identity_of(scenario)) != trials[0].name:
                 raise UsageError("the scenario, its data or a plugin was changed while the sweep was under way")
+            faults: dict[str, str] = {}
+            asked = trials[0].asked
+            if asked is not None and asked.prune is not None and missing[:1] == [trials[0]]:
+                faults = self._one_by_one(scenario, missing[:1], asked.observer())
+                missing = missing[1:]
             left = self._together(scenario, missing) if len(missing) > 1 else missing
         except (NeurosimError, MemoryError) as error:
             return [Ended(trial, reason_of(error)) for trial in trials]
+        faults |= self._one_by_one(scenario, left, Observer())
+        return [Ended(trial, faults.get(trial.name, ""), self._packed.get(trial.name, "")) for trial in trials]
+
+    def _one_by_one(self, scenario: Scenario, trials: Sequence[Trial], observer: Observer) -> dict[str, str]:
+        """Train one after the other; returns by name why some have no folder. Raises StoppedEarlyError."""
         faults: dict[str, str] = {}
-        for trial in left:
+        for trial in trials:
             try:
-                self._alone(with_seed(scenario, trial.seed), trial)
+                self._alone(with_seed(scenario, trial.seed), trial, observer)
+            except StoppedEarlyError:
+                raise
             except (NeurosimError, MemoryError) as error:
                 faults[trial.name] = reason_of(error)
-        return [Ended(trial, faults.get(trial.name, ""), self._packed.get(trial.name, "")) for trial in trials]
+        return faults
 
     def _simulator(self, scenario: Scenario) -> Simulator:
         like = self._like
@@ -132,13 +148,13 @@ class Worker:
         self._like = simulator
         return simulator
 
-    def _alone(self, scenario: Scenario, trial: Trial) -> None:
+    def _alone(self, scenario: Scenario, trial: Trial, observer: Observer) -> None:
         """Train one, as `neurosim.run` does."""
         begin = time.perf_counter()
         simulator = self._simulator(scenario)
         simulator.prepare()
         try:
-            result = train_to_end(simulator, None, Observer(), begin)
+            result = train_to_end(simulator, None, observer, begin)
         except DivergedError as error:
             diverged = error
             self._keep(simulator, trial, lambda folder, identity: folder.fail(simulator, diverged, identity))

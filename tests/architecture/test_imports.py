@@ -104,6 +104,7 @@ CONFINED = {
     "PIL": {"data", "plots"},
     "onnx": {"exchange"},
     "sklearn": {"exchange", "sweeps"},
+    "optuna": {"sweeps"},
     "starlette": {"play"},
     "uvicorn": {"play"},
 }

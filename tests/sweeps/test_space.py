@@ -3,7 +3,8 @@
 import pytest
 
 from neurosim.errors import UsageError
-from neurosim.sweeps.space import parse_over, points
+from neurosim.scenario.varied import parse_over
+from neurosim.sweeps.space import points
 
 
 def tried(*texts, **search):
