@@ -100,6 +100,7 @@ def print_table(table: Table, most: int | None = None) -> None:
     """Print the rows of a table, or the first so many."""
     from neurosim.markup import measure_words
     from neurosim.runs.results import counted
+    from neurosim.sweeps.ranking import going_along
 
     shown = table.places[:most]
     words = "nothing to rank by" if table.measure is None else f"the best {measure_words(table.measure)} first"
@@ -108,7 +109,8 @@ def print_table(table: Table, most: int | None = None) -> None:
     echo(title, bold=True)
     click.echo()
     header = ["", "settings", "mean", "95%", "n", "p", "p (Holm)", "parameters", "multiply-adds", "seconds", ""]
-    rows = [header, *(_row(number, place, table.measure) for number, place in enumerate(shown, 1))]
+    along = going_along(table)
+    rows = [header, *(_row(number, place, table.measure, along) for number, place in enumerate(shown, 1))]
     # Columns in which nothing stands are left out.
     kept = [place for place in range(len(header)) if place == 1 or any(row[place] for row in rows[1:])]
     for line in columns([[row[place] for place in kept] for row in rows], [kept.index(1), len(kept) - 1]):
@@ -116,15 +118,21 @@ def print_table(table: Table, most: int | None = None) -> None:
     cut = dict.fromkeys(reason for place in shown for reason in _reasons(place)[:1] if len(reason) > LONGEST)
     for reason in list(cut)[:FEW]:
         click.echo(f"In full: {reason}")
+    if along:
+        more = f" and {len(along) - FEW} more" if len(along) > FEW else ""
+        click.echo(f"Not shown, since they go with another setting: {', '.join(along[:FEW])}{more}")
     for remark in table.remarks:
         click.echo(remark)
 
 
-def _row(number: int, place: Place, name: str | None) -> list[str]:
+def _row(number: int, place: Place, name: str | None, along: Sequence[str]) -> list[str]:
     from neurosim.markup import measure
     from neurosim.sweeps.ranking import words_of
 
-    settings = words_of(place.settings) or "as the scenario has them"
+    settings = (
+        words_of({key: value for key, value in place.settings.items() if key not in along})
+        or "as the scenario has them"
+    )
     reasons = _reasons(place)
     return [
         str(number),

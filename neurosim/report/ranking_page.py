@@ -73,6 +73,6 @@ def _best(data: Mapping[str, Any], shorts: Sequence[str]) -> str:
     settings = [
         f"{short} {axis['categories'][int(value)] if 'categories' in axis else f'{value:.6g}'}"
         for short, axis, value in pairs
-        if value is not None
+        if value is not None and not axis["along"]
     ]
     return f"<p>The best: {escape(', '.join(settings))}.</p>" if settings else ""

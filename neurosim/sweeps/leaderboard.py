@@ -16,7 +16,7 @@ from neurosim.printable import command, label, printable, shared
 from neurosim.runs.folder import PAGE
 from neurosim.sweeps.entries import Entry
 from neurosim.sweeps.importance import Importance
-from neurosim.sweeps.ranking import Place, Table, is_smaller_better
+from neurosim.sweeps.ranking import Place, Table, going_along, is_smaller_better
 
 # Of more rows or trials, a page has the best so many rows, and of their trials every other, every third, ...
 MOST_ROWS, MOST_TRIALS = 5_000, 20_000
@@ -34,6 +34,7 @@ def page_data(table: Table, found: Importance, folder: Path) -> dict[str, Any]:
     places = table.places[:MOST_ROWS]
     keys = list(dict.fromkeys(key for place in table.places for key in place.settings))
     axes = {key: _axis([place.settings.get(key) for place in places]) for key in keys}
+    along = set(going_along(table))
     trials = [(row, entry) for row, place in enumerate(places) for entry in place.entries]
     every = max(1, -(-len(trials) // MOST_TRIALS))
     shown = trials[::every]
@@ -52,7 +53,7 @@ def page_data(table: Table, found: Importance, folder: Path) -> dict[str, Any]:
         "networks": len(table.places),
         "count": count,
         "remarks": remarks,
-        "axes": [{"name": key, **axis} for key, (axis, _) in axes.items()],
+        "axes": [{"name": key, "along": key in along, **axis} for key, (axis, _) in axes.items()],
         "rows": [_row(place, [codes[number] for _, codes in axes.values()]) for number, place in enumerate(places)],
         "trials": {
             "row": [row for row, _ in shown],
@@ -141,9 +142,14 @@ def _is_log(values: Sequence[float | None]) -> bool:
 
 
 def _whereabouts(run: Path | None, folder: Path) -> tuple[str, str]:
-    """The address of a run, seen from the folder of the page, and the command that makes its page."""
+    """The address of a run, seen from the folder of the page, and the command that makes its page.
+
+    There is no address as long as there is no folder: one that is kept with others is made by the command.
+    """
     if run is None:
         return "", ""
+    if not run.is_dir():
+        return "", printable(command("report", run))
     try:
         path = Path(os.path.relpath(run, folder)).as_posix()
     except ValueError:  # on another drive of Windows

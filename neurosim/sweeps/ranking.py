@@ -19,6 +19,8 @@ from neurosim.training.measures import JUDGED_BY
 # Smaller is better; of all other measures, larger.
 SMALLER = ("loss", "rmse", "mae")
 KINDS = ("accuracy", "r2", "loss")
+# Where a p-value is below it, a difference is usually taken for real.
+SIGNIFICANT = 0.05
 # Settings of the data that a remark names.
 MOST_NAMED = 3
 
@@ -176,6 +178,13 @@ def _remarks(places: Sequence[Place], measure: str | None, given: int, differing
     if measure is not None and all(place.half is None for place in places):
         nothing = "no interval" if len(places) == 1 else "no interval, and no test of which differences are chance"
         yield f"Only one seed{' of each' * (len(places) > 1)}: {nothing}."
+    tests = [place.adjusted for place in places if place.adjusted is not None]
+    if tests:
+        alike = sum(p >= SIGNIFICANT for p in tests)
+        yield (
+            f"By a paired t-test with Holm's correction, {alike:,} of {len(tests):,} cannot be told from the best: "
+            f"p is {SIGNIFICANT} or more."
+        )
     if measure is not None and measure.startswith("train_"):
         yield "Measured on the rows that they learned from: that says nothing about new rows."
 
@@ -263,6 +272,26 @@ def _order(place: Place, measure: str | None) -> tuple[Any, ...]:
 def is_smaller_better(measure: str) -> bool:
     """Whether a smaller value of a measure is the better one."""
     return measure.endswith(SMALLER)
+
+
+def going_along(table: Table) -> list[str]:
+    """Settings that need not be named: they divide the rows of a table as one before them does.
+
+    Such as the widths of the layers where runs of two scenarios are ranked. Settings whose values are nearly all
+    different divide nothing.
+    """
+    keys = dict.fromkeys(key for place in table.places for key in place.settings)
+    divided: set[tuple[int, ...]] = set()
+    found = []
+    for key in keys:
+        numbers: dict[str | None, int] = {}
+        values = [repr(place.settings[key]) if key in place.settings else None for place in table.places]
+        groups = tuple(numbers.setdefault(value, len(numbers)) for value in values)
+        if groups in divided:
+            found.append(key)
+        elif 2 * len(numbers) <= len(values):
+            divided.add(groups)
+    return found
 
 
 def words_of(settings: Mapping[str, Any]) -> str:

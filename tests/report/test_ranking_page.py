@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlparse
 import numpy as np
 import pytest
 
+from neurosim.printable import quoted
 from neurosim.report.ranking_page import ranking_page
 from neurosim.sweeps.entries import Entry
 from neurosim.sweeps.importance import Importance, importance
@@ -91,18 +92,19 @@ def test_limits_and_order(opened, tmp_path):
 
 def test_every_point_leads_to_its_run(opened, tmp_path):
     table = table_of(tmp_path)
-    best = table.places[0].entries[0].folder
-    best.mkdir(parents=True)
+    best, second, third = (entry.folder for entry in table.places[0].entries)
+    for folder in (best, second):
+        folder.mkdir(parents=True)
     (best / "report.html").write_text("")
     found = opened(written(tmp_path, table))
     page = found.page
     page.get_by_role("button", name="Runs of rank 1", exact=True).click()
     links = found.place("#table .runs a").evaluate_all("nodes => nodes.map((node) => node.href)")
     paths = [Path(unquote(urlparse(link).path)) for link in links]
-    assert paths == [best / "report.html", *(entry.folder for entry in table.places[0].entries[1:])]
-    command = found.place("#table .runs code").first.text_content()
-    assert command.startswith("neurosim report ")
-    assert command.rstrip("'").endswith(table.places[0].entries[1].folder.name)
+    # The command makes the folder where there is none yet.
+    assert paths == [best / "report.html", second]
+    commands = found.place("#table .runs code").all_text_contents()
+    assert commands == [f"neurosim report {quoted(folder)}" for folder in (second, third)]
     # A line: the only trial that fails goes to the bottom of the last axis.
     canvas = found.place(".coordinates canvas").last
     canvas.scroll_into_view_if_needed()

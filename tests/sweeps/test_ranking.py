@@ -12,7 +12,7 @@ from scipy import stats
 from neurosim.errors import DataError, UsageError
 from neurosim.sweeps.entries import Entry, entries_in
 from neurosim.sweeps.importance import importance
-from neurosim.sweeps.ranking import rank
+from neurosim.sweeps.ranking import going_along, rank
 from neurosim.sweeps.records import as_csv, as_parquet, records
 from neurosim.sweeps.significance import holm
 
@@ -46,6 +46,8 @@ def test_intervals_and_tests_are_those_of_scipy():
         assert place.p == pytest.approx(stats.ttest_rel(values[best][both], values[lr][both]).pvalue, rel=1e-9)
     tests = [place.p for place in table.places[1:]]
     assert [place.adjusted for place in table.places[1:]] == holm(tests)
+    alike = sum(p >= 0.05 for p in holm(tests))
+    assert f"{alike} of 2 cannot be told from the best" in table.remarks[0]
 
 
 def test_holms_correction():
@@ -96,6 +98,14 @@ def test_what_another_word_says_is_no_setting_of_its_own():
     # With two values it is a setting.
     runs.append(entry(0.2, optimizer__name="adam", optimizer__beta1=0.8))
     assert "optimizer.beta1" in rank(runs).places[-1].settings
+
+
+def test_what_goes_with_another_setting_need_not_be_named():
+    kinds = ((1, {"data__source": "a", "units": 1}), (2, {"data__source": "b", "units": 9, "size": 2}))
+    table = rank([entry(number, lr=lr, **own) for number, own in kinds for lr in (1, 2)])
+    assert going_along(table) == ["units", "size"]
+    # Of values that are all different nobody knows.
+    assert going_along(rank([entry(k, a=k, b=-k) for k in range(3)])) == []
 
 
 SCENARIO = '[scenario]\nseed = {seed}\n[optimizer]\n"l\\u001br" = {value}\n'

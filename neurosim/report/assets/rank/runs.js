@@ -20,7 +20,7 @@ function runEntry(given, list, k, words) {
   if (page[k] === null) return;
   const address = whole(link, k), typed = whole(command, k);
   if (page[k]) element("a", item, { href: `${address}/report.html` }, `page of seed ${given.trials.seed[k]}`);
-  else element("a", item, { href: `${address}/` }, `folder of seed ${given.trials.seed[k]}`);
+  else if (address) element("a", item, { href: `${address}/` }, `folder of seed ${given.trials.seed[k]}`);
   if (page[k] || reason[k]) return;
   element("code", item, {}, typed);
   const copy = element("button", item, { type: "button", "aria-label": `Copy: ${typed}` }, "Copy");

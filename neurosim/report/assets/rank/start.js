@@ -20,7 +20,9 @@ function axesOf() {
   const ofRow = (get) => given.trials.row.map((row) => get(given.rows[row]));
   const made = given.axes.map((axis, k) => new Axis(axis, ofRow((row) => row.settings[k])));
   const ranked = Object.keys(given.importance.settings);
-  const first = new Set((ranked.length ? ranked : given.axes.map((axis) => axis.name)).slice(0, FIRST));
+  const along = new Set(given.axes.filter((axis) => axis.along).map((axis) => axis.name));
+  const all = ranked.length ? ranked : given.axes.map((axis) => axis.name);
+  const first = new Set(all.filter((name) => !along.has(name)).slice(0, FIRST));
   for (const axis of made) axis.shown = first.has(axis.name);
   const costs = [["parameters", "parameters"], ["multiply_adds", "multiply-adds"]].map(([key, name]) => [name, ofRow((row) => row[key])]);
   for (const [name, values] of [...costs, ["seconds", given.trials.seconds]]) {
