@@ -175,32 +175,95 @@ function tableOf({ names, rows }, target) {
 // Rows of a CSV file: its first line has the names. Throws what is wrong with it, for the reader.
 const MOST_ROWS = 5000;
 const MOST_COLUMNS = 64;
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const WITH_COMMA = /^[+-]?\d*,\d+$/;
+
+// The fields of a CSV file, and the line where each record begins. What is between quotes is as it is: separators and
+// line breaks too, and a doubled quote is one.
+function recordsOf(text, between) {
+  const records = [];
+  let [fields, field, line, begun] = [[], "", 1, 1];
+  let quoted = false; // Whether this field is in quotes, and whether these are still open.
+  let open = false;
+  const next = () => {
+    fields.push(quoted ? field : field.trim());
+    [field, quoted] = ["", false];
+  };
+  const end = () => {
+    next();
+    if (fields.length > 1 || fields[0]) records.push({ fields, line: begun });
+    fields = [];
+  };
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text[at];
+    const breaks = letter === "\n" || (letter === "\r" && text[at + 1] !== "\n");
+    if (breaks) line += 1;
+    if (open) {
+      if (letter !== '"') field += letter;
+      else if (text[at + 1] === '"') [field, at] = [`${field}"`, at + 1];
+      else open = false;
+    } else if (letter === between) next();
+    else if (breaks) {
+      end();
+      begun = line;
+    } else if (letter === '"' && !quoted && !field.trim()) [field, quoted, open] = ["", true, true];
+    else if (!quoted) field += letter;
+    else if (letter.trim()) throw new Error(`line ${line}: there is something behind the quotes of "${field}"`);
+  }
+  if (open) throw new Error(`line ${begun}: its quotes are not closed`);
+  end();
+  return records;
+}
+
+// What parts the fields of the first line, outside of quotes.
+function separatorOf(text) {
+  const found = { ",": 0, ";": 0, "\t": 0 };
+  let open = false;
+  for (const letter of text) {
+    if (letter === '"') open = !open;
+    else if (open) continue;
+    else if (letter in found) found[letter] += 1;
+    else if (/[\r\n]/.test(letter)) break;
+  }
+  return Object.keys(found).sort((a, b) => found[b] - found[a])[0];
+}
 
 function readCsv(text) {
-  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/).filter((line) => line.trim());
-  if (lines.length < 3) throw new Error("a table has a line with names and at least two rows");
-  const between = [",", ";", "\t"].sort((a, b) => lines[0].split(b).length - lines[0].split(a).length)[0];
-  const fields = (line) => line.split(between).map((field) => field.trim().replace(/^"(.*)"$/, "$1"));
-  const names = fields(lines[0]);
+  const plain = text.replace(/^\ufeff/, "");
+  const records = recordsOf(plain, separatorOf(plain.trimStart()));
+  if (records.length < 3) throw new Error("a table has a line with names and at least two rows");
+  const [{ fields: names }, ...rest] = records;
   if (names.length < 2) throw new Error("a table has at least two columns: inputs, and a target as the last one");
   if (names.length > MOST_COLUMNS) throw new Error(`it has ${names.length} columns; the page takes ${MOST_COLUMNS}`);
-  if (names.every((name) => Number.isFinite(Number(name)))) throw new Error("its first line has numbers where the names should be");
+  if (names.every((name) => NUMBER.test(name))) throw new Error("its first line has numbers where the names should be");
+  const nameless = names.indexOf("") + 1;
+  if (nameless) throw new Error(`column ${nameless} has no name`);
   const twice = names.find((name, k) => names.indexOf(name) < k);
   if (twice !== undefined) throw new Error(`two of its columns are called "${twice}"`);
-  if (lines.length - 1 > MOST_ROWS) throw new Error(`it has ${lines.length - 1} rows; the page takes ${MOST_ROWS}`);
-  const rows = lines.slice(1).map(fields);
-  rows.forEach((row, r) => {
-    if (row.length !== names.length) throw new Error(`line ${r + 2} has ${row.length} fields, the first line ${names.length}`);
-    row.slice(0, -1).forEach((field, k) => {
-      const number = field === "" ? NaN : Number(field);
-      if (!Number.isFinite(number)) throw new Error(`line ${r + 2}, column ${names[k]}: "${field}" is no number`);
+  if (rest.length > MOST_ROWS) throw new Error(`it has ${rest.length} rows; the page takes ${MOST_ROWS}`);
+  // A target may be words, but not numbers with a comma, which would be as many classes.
+  const numeric = rest.every(({ fields }) => NUMBER.test(fields.at(-1)) || WITH_COMMA.test(fields.at(-1)));
+  for (const { fields, line } of rest) {
+    if (fields.length !== names.length) {
+      throw new Error(`line ${line} has ${fields.length} fields, the first line ${names.length}`);
+    }
+    if (!fields.at(-1)) throw new Error(`line ${line} has nothing in its last column, the target`);
+    (numeric ? fields : fields.slice(0, -1)).forEach((field, k) => {
+      if (WITH_COMMA.test(field)) {
+        const point = field.replace(",", ".");
+        throw new Error(`line ${line}, column ${names[k]}: write ${point} with a point instead of ${field}`);
+      }
+      if (!NUMBER.test(field)) throw new Error(`line ${line}, column ${names[k]}: "${field}" is no number`);
     });
-  });
+  }
+  const rows = rest.map(({ fields }) => fields);
   const answers = new Set(rows.map((row) => row.at(-1)));
   if (answers.size < 2) throw new Error(`its last column, the target, is "${[...answers][0]}" in all rows`);
   return { names, rows };
 }
 
+// In quotes what would else be taken for more than one field.
 function writeCsv({ names, rows }) {
-  return [names, ...rows].map((row) => row.join(",")).join("\n") + "\n";
+  const field = (text) => (/[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return [names, ...rows].map((row) => row.map(field).join(",")).join("\n") + "\n";
 }
