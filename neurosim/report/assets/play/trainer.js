@@ -198,29 +198,34 @@ class Trainer {
     }
   }
 
-  // A step on one training row alone, as a worksheet has it, seen from a dense unit; then all is put back.
+  // A step on one training row alone, as a worksheet has it, seen from a dense unit; then all is put back. Batch
+  // normalization looks at a whole batch: then it is the one that has the row when the rows are taken in their order.
   explain({ row, place, unit }) {
     const { network, updating } = this;
     const layer = network.layers[place];
     const rows = this.splits.train;
-    if (!layer.weight || !layer.held.sums || network.statistics.length || row >= rows.count) return null;
+    if (!layer.weight || !layer.held.sums || row >= rows.count) return null;
     const kept = this.state();
-    const pass = { rows: 1, training: true, keys: null, first: 0, move: false };
-    const [loss] = this.learn(rows, Int32Array.of(row), 0, 1, pass);
+    const count = network.statistics.length ? this.batchSize : 1;
+    const first = Math.min(Math.floor(row / count) * count, rows.count - count);
+    const at = row - first;
+    const pass = { rows: count, training: true, keys: null, first: 0, move: false };
+    const [loss] = this.learn(rows, rows.everything, first, count, pass);
     const { weight, bias, held, inputs, units } = layer;
     const direct = place === network.layers.length - 1 && network.loss.pair;
-    const delta = (direct ? network.loss.held.d : held.dz)[unit];
+    const delta = (direct ? network.loss.held.d : held.dz)[at * units + unit];
     const own = Array.from({ length: inputs }, (_, k) => weight.offset + k * units + unit);
     if (bias) own.push(bias.offset + unit);
     const of = (vector) => own.map((index) => vector[index]);
-    const answer = network.layers.at(-1).held.out;
+    const part = (vector, width) => Array.from(vector.subarray(at * width, (at + 1) * width));
     const found = {
-      row, place, unit, loss, delta,
-      inputs: Array.from(layer.x.subarray(0, inputs)),
-      z: held.sums[unit],
-      a: held.out[unit],
-      target: rows.targets === "classes" ? [rows.of(0)] : Array.from(rows.of(0)),
-      answer: Array.from(answer.subarray(0, network.outputs)),
+      row, place, unit, count, delta,
+      loss: loss / count,
+      inputs: part(layer.x, inputs),
+      z: held.sums[at * units + unit],
+      a: held.out[at * units + unit],
+      target: rows.targets === "classes" ? [rows.of(at)] : Array.from(rows.of(at)),
+      answer: part(network.layers.at(-1).held.out, network.outputs),
       before: of(network.values),
       slopes: of(network.gradient),
     };

@@ -98,13 +98,8 @@ class UnitPanel {
     const { app, lines, cells } = this;
     lines.replaceChildren();
     for (const { told } of cells) for (const cell of told) cell.textContent = "";
-    if (!found) {
-      if (app.network.statistics.length) {
-        element("p", lines, { class: "soft" }, "With batch normalization a row has no step of its own.");
-      }
-      return;
-    }
-    const { inputs, z, a, target, answer, loss, delta, before, slopes, after } = found;
+    if (!found) return;
+    const { count, inputs, z, a, target, answer, loss, delta, before, slopes, after } = found;
     const bias = before.length > inputs.length ? before.at(-1) : null;
     const signed = (value) => (value < 0 ? `(${short(value)})` : short(value));
     const products = inputs.map((x, k) => `${signed(before[k])} · ${signed(x)}`);
@@ -114,12 +109,17 @@ class UnitPanel {
     const right = app.classes[target[0]] ?? list(target);
     const { l1, l2 } = app.network.layers[found.place];
     const penalty = l1 || l2 ? "and with the slope of the penalty, " : "";
+    // Batch normalization has a row learn with others.
+    const [mean, whole, slope, what] =
+      count > 1
+        ? [`, the mean over its batch of ${count} rows`, "for this row ", "added up over the batch, ", "this batch"]
+        : ["", "", "", "this row alone"];
     const words = [
       ["Forward", `z = ${bias === null ? "" : `${short(bias)} + `}${sum} = ${short(z)}`],
       ["", activation === "linear" ? `a = z = ${short(a)}` : `a = ${activation}(z) = ${short(a)}`],
-      ["Loss", `L = ${short(loss)}; the network answers ${list(answer)}, and the target is ${right}`],
-      ["Backward", `∂L/∂z = ${short(delta)}; times its input x, ${penalty}it is the slope of a weight`],
-      ["Update", `by ${app.settings.get("optimizer.name")}, on this row alone: the last column`],
+      ["Loss", `L = ${short(loss)}${mean}; ${whole}the network answers ${list(answer)}, and the target is ${right}`],
+      ["Backward", `∂L/∂z = ${short(delta)}; times its input x, ${slope}${penalty}it is the slope of a weight`],
+      ["Update", `by ${app.settings.get("optimizer.name")}, on ${what}: the last column`],
     ];
     const table = element("dl", lines);
     for (const [name, text] of words) {
