@@ -8,7 +8,13 @@ import pytest
 from neurosim.formulas.javascript import Script
 from neurosim.report.engine import engine
 
-READ = "text => { const { readCsv, writeCsv } = engine(); const table = readCsv(text); return [table, writeCsv(table)]; }"
+READ = """
+text => {
+  const { readCsv, writeCsv } = engine();
+  const table = readCsv(text);
+  return [table, writeCsv(table)];
+}
+"""
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,9 @@
 
 // What a control is called: by this it is found again when the controls are made anew.
 function nameOf(node) {
-  const words = node.getAttribute?.("aria-label") ?? node.labels?.[0]?.firstChild?.textContent ?? node.textContent ?? "";
+  const label = node.labels?.[0];
+  // A label of a tick begins with that.
+  const words = node.getAttribute?.("aria-label") ?? (label?.firstChild.textContent || label?.textContent) ?? node.textContent ?? "";
   return words.split(":")[0].trim();
 }
 

@@ -6,13 +6,16 @@ const MOST_JUDGED = 500;
 class App extends Tables {
   constructor({ scenario, title, catalog, data, lesson, names, served, play }) {
     super();
-    Object.assign(this, { catalog, data, title, lesson, given: names, pace: 0, discrete: false, showsTest: true });
+    Object.assign(this, { catalog, data, title, lesson, given: names });
     this.play = play ?? {};
-    Object.assign(this, { state: null, values: null, looked: null, pinned: null, own: null, drawing: null, row: 0 });
+    Object.assign(this, { state: null, values: null, looked: null, own: null, drawing: null });
     this.settings = new Settings(scenario);
     this.made = engine();
     this.served = served;
     let followed = this.follow(location.hash);
+    const { speed = 0, test_rows: showsTest = true, class_only: discrete = false, unit, row = 0 } = this.settings.view;
+    const pinned = unit ? { layer: unit[0], unit: unit[1] } : null;
+    Object.assign(this, { pace: speed, showsTest, discrete, pinned, row });
     if (served) this.remote = new Remote(this.made.doubles);
     if (served?.engine) this.worker = this.remote;
     else {
@@ -29,6 +32,8 @@ class App extends Tables {
       this.begin();
     }
     if (!followed) this.say("The address asks for what the page cannot do; this is the scenario as it is.");
+    // Another address of the same page is another scenario.
+    window.addEventListener("hashchange", () => location.reload());
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
@@ -131,6 +136,9 @@ class App extends Tables {
     this.classes = table ? (table.labelNames ?? numbered) : this.data.classes;
     this.inputNames = table ? table.names : this.given;
     this.tables = tablesOf(now.network.layers);
+    // A unit that there is no longer is kept no longer.
+    const { layers } = this.network;
+    if (this.pinned && !(this.pinned.unit < (layers[this.pinned.layer]?.units ?? 0))) this.pinned = null;
     this.look(null);
     this.survey(table, found);
     this.image = !table && this.data.image ? this.pad.imageOf(found.splits.train) : null;
@@ -139,8 +147,6 @@ class App extends Tables {
     this.range = this.classes.length ? (loss.threshold === 0.5 ? [0.5, 0.5] : [0, 1]) : null;
     const splits = found.splits;
     this.worker.postMessage({ do: "build", scenario: now, splits, inputs, catalog });
-    const { layers } = this.network;
-    if (this.pinned && !(this.pinned.unit < (layers[this.pinned.layer]?.units ?? 0))) this.pinned = null;
     keepingFocus(() => {
       this.controls.build();
       this.controls.data(this.dataRoot);
@@ -151,7 +157,14 @@ class App extends Tables {
     if (this.pinned) this.watch();
     this.diagram.mark();
     this.output.build();
-    // Tables of one's own are too long for an address.
+    this.remember();
+  }
+
+  // What is changed stands in the address, but for tables of one's own, which are too long for that.
+  remember() {
+    const { settings, pinned, row, pace, showsTest, discrete } = this;
+    const unit = pinned && pinned.layer >= 0 ? [pinned.layer, pinned.unit] : null;
+    settings.view = { speed: pace || null, test_rows: showsTest, class_only: discrete, unit, row: row || null };
     if (!this.own) history.replaceState(null, "", settings.address || `${location.pathname}${location.search}`);
   }
 
@@ -241,6 +254,7 @@ class App extends Tables {
 
   setPace(pace) {
     this.pace = pace;
+    this.remember();
     if (this.state?.running) this.worker.postMessage({ do: "run", steps: pace });
   }
 
@@ -260,6 +274,7 @@ class App extends Tables {
     this.diagram.mark();
     keepingFocus(() => this.unit.build());
     this.watch();
+    this.remember();
   }
 
   // Whether the numbers of a step can be told: a server does not.
@@ -279,11 +294,13 @@ class App extends Tables {
     this.row = Math.min(Math.max(row, 0), this.counts.train - 1);
     if (!this.pinned) this.choose({ layer: this.network.layers.length - 1, unit: 0 });
     else this.watch();
+    this.remember();
     this.output.draw();
   }
 
   show(how) {
     Object.assign(this, how);
+    this.remember();
     this.output.draw();
   }
 
@@ -297,7 +314,7 @@ class App extends Tables {
   tune(name, value) {
     this.settings.set({ [`optimizer.${name}`]: value });
     this.worker.postMessage({ do: "set", name, value });
-    history.replaceState(null, "", this.settings.address || location.pathname);
+    this.remember();
   }
 
   say(words) {

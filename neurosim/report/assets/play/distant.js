@@ -22,7 +22,7 @@ class Distant extends App {
     this.dataRoot.replaceChildren();
     element("h2", this.dataRoot, {}, "Data");
     element("p", this.dataRoot, { class: "soft" }, `${this.given.length} inputs; the rows are those of the scenario.`);
-    history.replaceState(null, "", settings.address || `${location.pathname}${location.search}`);
+    this.remember();
   }
 
   hidden() {

@@ -52,6 +52,7 @@ class Pad {
       this.strokes = [];
       app.row = Math.min(Math.max(Math.round(Number(row.value)) || 0, 0), app.counts.train - 1);
       app.watch();
+      app.remember();
       this.changed();
     });
     this.clear = element("button", root, { type: "button", class: "small-button" }, "Clear");

@@ -1,9 +1,20 @@
 // The scenario of the page, as an object with the tables of its TOML file; where it differs from the file it is in the
-// page's address.
+// page's address, and so is how it is looked at.
+
+// How it is looked at, and whether a value of an address is one of these.
+const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
+const VIEWS = {
+  speed: isCount,
+  test_rows: (value) => value === false,
+  class_only: (value) => value === true,
+  unit: (value) => Array.isArray(value) && value.length === 2 && value.every(isCount),
+  row: isCount,
+};
 
 class Settings {
   constructor(file) {
     this.file = file;
+    this.view = {};
     this.forget();
     this.heard = [];
   }
@@ -42,7 +53,8 @@ class Settings {
   }
 
   get address() {
-    const found = this.differences;
+    const found = { ...this.differences };
+    for (const [name, value] of Object.entries(this.view)) if (VIEWS[name](value)) found[`view.${name}`] = value;
     return Object.keys(found).length ? `#${encodeURIComponent(JSON.stringify(found))}` : "";
   }
 
@@ -57,6 +69,7 @@ class Settings {
     if (typeof found !== "object" || found === null) return false;
     for (const [path, value] of Object.entries(found)) {
       const [section, key, more] = path.split(".");
+      if (section === "view" && more === undefined && Object.hasOwn(VIEWS, key) && VIEWS[key](value)) this.view[key] = value;
       if (!SECTIONS.includes(section) || !key || more !== undefined || !/^[a-z_0-9]+$/.test(key)) continue;
       if (value === null) delete this.now[section][key];
       else this.now[section][key] = value;
