@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from neurosim.scenario import Scenario as Scenario
     from neurosim.scenario import load_scenario as load_scenario
     from neurosim.scenario.load import scenario as scenario
+    from neurosim.sweeps.calling import rank as rank
+    from neurosim.sweeps.calling import sweep as sweep
     from neurosim.training.ensemble import Ensemble as Ensemble
     from neurosim.training.simulator import Simulator as Simulator
 
@@ -98,8 +100,10 @@ _HOME = {
     "load_model": "neurosim.runs.prediction",
     "fit": "neurosim.runs",
     "load_scenario": "neurosim.scenario",
+    "rank": "neurosim.sweeps.calling",
     "run": "neurosim.runs",
     "study": "neurosim.runs",
+    "sweep": "neurosim.sweeps.calling",
 }
 
 # A package that can be called.

@@ -152,16 +152,13 @@ def command(
     with kept(lambda: f"what has been trained is in {quoted(folder)}; the same command trains what is missing"):
         swept = sweep(
             recipe,
-            plan if plan.learns else plan.points(),
+            plan,
             folder,
-            seeds=None if plan.seeds is None else range(plan.seeds),
             shard=shard,
             jobs=jobs,
-            by=plan.by,
             tell=None if as_json else Lines(),
         )
-    best = swept.table.places[0] if swept.table.places else None
-    missed = best is not None and _has_missed(best)
+    missed = swept.best is not None and _has_missed(swept.best)
     if as_json:
         print_json(
             {"trials": swept.trials, "trained": swept.trained, "run_dir": str(swept.folder), **swept.table.as_json()}

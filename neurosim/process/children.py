@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+import types
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 # Seconds between two checks of the parent.
@@ -25,6 +27,17 @@ def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which Python finds this package."""
     paths = [str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")]
     return {**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+@contextlib.contextmanager
+def without_main() -> Iterator[None]:
+    """Within this, processes that `multiprocessing` spawns do not run the script of their parent once more."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def end_with_parent(parent: int | None = None) -> None:

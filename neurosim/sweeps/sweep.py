@@ -20,15 +20,15 @@ from pathlib import Path
 from neurosim.backends.cpu.team import available_threads
 from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
-from neurosim.process.children import end_with_parent
+from neurosim.process.children import end_with_parent, without_main
 from neurosim.sweeps.entries import Entry, packed_entries, read_entry, settings_of
 from neurosim.sweeps.journal import STOPPED
 from neurosim.sweeps.packs import packs_in
 from neurosim.sweeps.plan import Plan
-from neurosim.sweeps.ranking import Table, best_of, rank
+from neurosim.sweeps.ranking import Place, Table, best_of, rank
 from neurosim.sweeps.search import Search
 from neurosim.sweeps.space import Point
-from neurosim.sweeps.storage import has_ended, this_machine
+from neurosim.sweeps.storage import has_ended, this_machine, unpacked
 from neurosim.sweeps.trials import Maker, Recipe, Trial
 from neurosim.sweeps.worker import Ended, Worker, side_by_side
 
@@ -103,6 +103,17 @@ class Swept:
     trials: int
     trained: int
 
+    @property
+    def best(self) -> Place | None:
+        """The first row of the table."""
+        return self.table.places[0] if self.table.places else None
+
+    @property
+    def best_run(self) -> Path | None:
+        """The folder of the first seed of the best that was trained to its end; made now, if it is in a pack."""
+        folders = [entry.folder for entry in self.best.finished if entry.folder is not None] if self.best else []
+        return unpacked(folders[0]) if folders else None
+
 
 def sweep(
     recipe: Recipe,
@@ -122,8 +133,8 @@ def sweep(
     recipe : Recipe
         The scenario.
     points : sequence of mapping, or Plan
-        The settings of each point, see `neurosim.sweeps.space.points`; or what is searched, with seeds and a measure
-        of its own, by what came out so far.
+        The settings of each point, see `neurosim.sweeps.space.points`; or how they are found, with seeds and a
+        measure of its own.
     out : Path
         Where the folders of the trials are.
     seeds : sequence of int, optional
@@ -145,7 +156,11 @@ def sweep(
     """
     maker = Maker(recipe)
     if isinstance(points, Plan):
-        return _searched(maker, points, out, shard, jobs, tell)
+        plan = points
+        if plan.learns:
+            return _searched(maker, plan, out, shard, jobs, tell)
+        points, by = plan.points(), plan.by
+        seeds = None if plan.seeds is None else range(plan.seeds)
     own = [maker.scenario.scenario.seed] if seeds is None else list(seeds)
     part, parts = shard
     each = [trial for point in points for trial in maker.trials(point, own)]
@@ -325,7 +340,8 @@ def _train(
                     len(under_way) < ahead
                     and (handed := waiting.popleft() if waiting else next(fresh, None)) is not None
                 ):
-                    under_way[pool.submit(_work, handed[0])] = handed
+                    with without_main():
+                        under_way[pool.submit(_work, handed[0])] = handed
                 if not under_way:
                     break
                 progress.running = sum(len(task) for task, _ in list(under_way.values())[:jobs])

@@ -62,12 +62,17 @@ class Recipe:
         """
         registry = build_registry(self.plugins, plugin_folders=self.plugin_folders)
         scenario = load_scenario(self.path, overrides=dict(self.settings), registry=registry, own=self.own)
-        if scenario.is_study:
-            raise UsageError(
-                f"scenario {scenario.scenario.name} is several networks, and a sweep varies one",
-                "Copy it and take its variants and repeats out: a sweep has settings and seeds of its own.",
-            )
+        refuse_study(scenario)
         return scenario
+
+
+def refuse_study(scenario: Scenario) -> None:
+    """Raise UsageError where a scenario is a study of several networks."""
+    if scenario.is_study:
+        raise UsageError(
+            f"scenario {scenario.scenario.name} is several networks, and a sweep varies one",
+            "Copy it and take its variants and repeats out: a sweep has settings and seeds of its own.",
+        )
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,9 @@ ALLOWED = {
         "play", "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario", "suggestions",
         "sweeps", "testing", "training", "version", "worksheet",
     },
-    "__init__": {"errors", "formulas", "interactive", "plugin", "runs", "scenario", "supplied", "training", "version"},
+    "__init__": {
+        "errors", "formulas", "interactive", "plugin", "runs", "scenario", "supplied", "sweeps", "training", "version",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 
