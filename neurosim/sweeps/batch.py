@@ -12,14 +12,39 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import Totals
 from neurosim.backends.together import Together
+from neurosim.data.rows import Rows
 from neurosim.problem.assembly import assemble_on
 from neurosim.scenario import Scenario
 from neurosim.sweeps.packs import MET, NAMES, PARAMETERS, SEEDS, Pack, names_bytes
-from neurosim.sweeps.storage import met_by, of_settings, smallest
+from neurosim.sweeps.storage import met_by, of_settings
 from neurosim.sweeps.trials import Trial
 from neurosim.training.history import METRICS, History, Record
 from neurosim.training.measures import FinalMeasures
 from neurosim.training.simulator import Simulator
+
+_COUNTS = (np.uint8, np.uint16, np.uint32)
+
+
+class _Measured:
+    """What was measured on the rows of a split in each epoch: mean losses and right answers, (trials, epochs)."""
+
+    def __init__(self, rows: Rows, trials: int, epochs: int) -> None:
+        self.rows = rows
+        self.losses = np.empty((trials, epochs))
+        kind = next(kind for kind in _COUNTS if np.iinfo(kind).max >= rows.count)
+        self.correct = None if rows.accuracy == "none" else np.empty((trials, epochs), kind)
+        self.finite = np.ones(trials, bool)
+
+    def note(self, members: slice, first: int, totals: NDArray[np.float64]) -> None:
+        """Take over the sums of some epochs from the number `first` on."""
+        epochs = slice(first, first + len(totals))
+        losses = totals[:, :, 0] / self.rows.count
+        self.losses[members, epochs] = losses.T
+        # One that is not finite makes the sum so.
+        self.finite[members] &= np.isfinite(losses.sum(axis=0))
+        if self.correct is not None:
+            self.correct[members, epochs] = totals[:, :, 1].T
+
 
 Final = Mapping[str, float | None]
 
@@ -45,22 +70,21 @@ class Batch:
         self._rows = rows = {split: first.split_rows(split) for split in first.splits}
         self.epochs = epochs = first.training.epochs
         start = time.perf_counter()
-        # For each split, by epoch: sums of losses and right answers of all.
-        self._sums = sums = {split: np.empty((epochs, len(trials), 2)) for split in rows}
+        self._measured = {split: _Measured(each, len(trials), epochs) for split, each in rows.items()}
         with np.errstate(all="ignore"):
             if len(rows) == 1:
-                sums["train"] = together.train(epochs)
+                together.train_noting(epochs, self._measured["train"].note)
             else:
                 for epoch in range(epochs):
-                    sums["train"][epoch] = together.train(1)[0]
+                    together.train_noting(1, self._measured["train"].note)
                     for split in rows.keys() - {"train"}:
-                        sums[split][epoch] = together.evaluate(rows[split])
+                        self._measured[split].note(slice(None), epoch, together.evaluate(rows[split])[None])
         # The same for all: those whose settings follow their losses are not trained together.
         self._settings = [first.settings_of_epoch(epoch) for epoch in range(epochs)]
         self._parameters = together.parameters
         self.seconds = (time.perf_counter() - start) / len(trials)
         # Of those that are finite throughout.
-        self.finite = np.isfinite(self._parameters).all(axis=1) & np.isfinite(sums["train"]).all(axis=(0, 2))
+        self.finite = np.isfinite(self._parameters).all(axis=1) & self._measured["train"].finite
         names = [name for name in METRICS if not name.startswith("validation") or "validation" in rows]
         self._names: list[str] = names
 
@@ -70,11 +94,10 @@ class Batch:
 
     def _records(self, number: int) -> Iterator[Record]:
         measures: dict[str, list[float]] = {}
-        for split, sums in self._sums.items():
-            rows = self._rows[split]
-            measures[f"{split}_loss"] = (sums[:, number, 0] / rows.count).tolist()
-            if rows.accuracy != "none":
-                measures[f"{split}_accuracy"] = (sums[:, number, 1] / rows.count).tolist()
+        for split, measured in self._measured.items():
+            measures[f"{split}_loss"] = measured.losses[number].tolist()
+            if measured.correct is not None:
+                measures[f"{split}_accuracy"] = (measured.correct[number] / measured.rows.count).tolist()
         nothing = [None] * self.epochs
         columns = [measures.get(name, nothing) for name in self._names]
         each = zip(zip(*columns, strict=True), self._settings, strict=True)
@@ -121,11 +144,10 @@ class Batch:
         met = met_by(self.scenario, columns, len(kept))
         if met is not None:
             arrays[MET] = met
-        for split, sums in self._sums.items():
-            rows = self._rows[split]
-            arrays[f"epochs.{split}_loss"] = np.ascontiguousarray(sums[:, chosen, 0].T) / rows.count
-            if rows.accuracy != "none":
-                arrays[f"epochs.{split}_correct"] = smallest(np.ascontiguousarray(sums[:, chosen, 1].T))
+        for split, measured in self._measured.items():
+            arrays[f"epochs.{split}_loss"] = measured.losses[chosen]
+            if measured.correct is not None:
+                arrays[f"epochs.{split}_correct"] = measured.correct[chosen]
         words = {
             **common,
             "epochs": self.epochs,

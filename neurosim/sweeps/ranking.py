@@ -139,8 +139,12 @@ def rank(entries: Sequence[Entry], by: str | None = None) -> Table:
     """
     measure = _measure([entry for entry in entries if not entry.reason], by)
     groups: dict[str, dict[int, Entry]] = {}
+    # Trials of one pack have the same settings, told once.
+    keys: dict[int, str] = {}
     for entry in entries:
-        key = json.dumps(entry.settings, sort_keys=True, default=str)
+        key = keys.get(id(entry.settings))
+        if key is None:
+            key = keys[id(entry.settings)] = json.dumps(entry.settings, sort_keys=True, default=str)
         groups.setdefault(key, {}).setdefault(entry.seed, entry)
     each = [[group[seed] for seed in sorted(group)] for group in groups.values()]
     differing = _differing([group[0].settings for group in each])
@@ -192,8 +196,11 @@ def _remarks(places: Sequence[Place], measure: str | None, given: int, differing
 def best_of(finished: Sequence[Entry], by: str | None = None) -> tuple[str | None, Entry]:
     """The best of some runs that have not failed, each for itself, and the measure; raises as `rank`."""
     measure = _measure(finished, by)
-    places = [_place([entry], (), measure) for entry in finished]
-    return measure, min(places, key=lambda place: _order(place, measure)).entries[0]
+    assert measure is not None
+    sign, loss = 1.0 if is_smaller_better(measure) else -1.0, _loss_beside(measure)
+    return measure, min(
+        finished, key=lambda entry: (sign * (_number(entry, measure) or 0.0), _number(entry, loss) or 0.0)
+    )
 
 
 def _measure(finished: Sequence[Entry], by: str | None) -> str | None:
@@ -265,8 +272,13 @@ def _order(place: Place, measure: str | None) -> tuple[Any, ...]:
     if measure is None or place.mean is None:
         return (2, 0.0, 0.0, label)
     sign = 1.0 if is_smaller_better(measure) else -1.0
-    losses = _values(place.entries, f"{measure.partition('_')[0]}_loss")
+    losses = _values(place.entries, _loss_beside(measure))
     return (bool(place.failed), sign * place.mean, float(np.mean(losses)) if losses else 0.0, label)
+
+
+def _loss_beside(measure: str) -> str:
+    """The loss on the rows that a measure is of."""
+    return f"{measure.partition('_')[0]}_loss"
 
 
 def is_smaller_better(measure: str) -> bool:

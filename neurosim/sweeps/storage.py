@@ -95,16 +95,6 @@ def met_by(scenario: Scenario, finals: Mapping[str, NDArray[np.float64]], count:
     return met.astype(np.uint8)
 
 
-def smallest(counts: NDArray[np.float64]) -> NDArray[Any]:
-    """The same counts in the smallest type that holds them."""
-    for kind in (np.uint8, np.uint16, np.uint32):
-        if counts.size == 0 or (counts.min() >= 0 and counts.max() <= np.iinfo(kind).max):
-            small = counts.astype(kind)
-            if np.array_equal(small, counts):
-                return small
-    return counts
-
-
 def unpacked(path: Path) -> Path:
     """The folder of a trial; if that is in a pack beside it, it is made first.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -110,7 +111,8 @@ class Worker:
 
         Where the first one is stopped early, so are the others.
         """
-        missing = [trial for trial in trials if not has_ended(self._out / trial.name)]
+        there = set(os.listdir(self._out))
+        missing = [trial for trial in trials if trial.name not in there or not has_ended(self._out / trial.name)]
         self._packed = {}
         try:
             scenario = self._maker.scenario_of(trials[0].point, trials[0].seed)
