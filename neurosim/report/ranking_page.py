@@ -57,6 +57,10 @@ def _figures(data: Mapping[str, Any]) -> str:
     failed = sum(row["failed"] for row in data["rows"])
     numbers = {"networks": f"{data['networks']:,}", "trials": f"{data['count']:,}"}
     numbers |= {"failed": f"{failed:,}"} if failed else {}
+    for key in ("parameters", "multiply_adds"):
+        same = {row[key] for row in data["rows"]} - {None}
+        # Where they differ, the table has them.
+        numbers |= {key.replace("_", "-"): f"{same.pop():,}"} if len(same) == 1 else {}
     name, first = data["measure"], data["rows"][0] if data["rows"] else None
     if name is not None and first is not None:
         half = "" if first["half"] is None else f" ± {measure(name, first['half'])}"

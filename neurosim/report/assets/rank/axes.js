@@ -4,7 +4,12 @@
 const BENEATH = 0.14;
 // With more values, limits move in even steps.
 const MOST_STOPS = 60;
+// So few numbers are drawn as bands where many trials share each: as wide as the share of an axis.
+const FEW = 12, BAND = 0.025;
 const NONE = "none";
+
+// How far a trial is to the side of its place, from -0.5 to 0.5.
+const aside = (k) => ((k * 0.618034) % 1) - 0.5;
 
 class Axis {
   // `values`: of each trial a number, or the place of its category, or null; `without`: what a trial has that has none.
@@ -20,8 +25,7 @@ class Axis {
     this.categories = this.lacking ? [this.without, ...categories] : categories;
     this.codes = values.map((value) => (value === null ? 0 : value + Number(this.lacking)));
     // Lines of one category run beside each other.
-    const apart = (k) => ((k * 0.618034) % 1) - 0.5;
-    this.at = Float32Array.from(this.codes, (code, k) => this.center(code) + (0.5 * apart(k)) / this.categories.length);
+    this.at = this.drawn = Float32Array.from(this.codes, (code, k) => this.center(code) + (0.5 * aside(k)) / this.categories.length);
   }
 
   spread(values, some) {
@@ -41,6 +45,8 @@ class Axis {
     const different = new Map();
     values.forEach((value, k) => different.set(this.at[k], value));
     const sorted = [...different.keys()].sort((a, b) => a - b);
+    const crowded = sorted.length <= FEW && values.length > 5 * sorted.length;
+    this.drawn = crowded ? this.at.map((at, k) => at + BAND * aside(k)) : this.at;
     this.few = sorted.length <= MOST_STOPS;
     const even = Array.from({ length: MOST_STOPS + 1 }, (_, k) => bottom + ((1 - bottom) * k) / MOST_STOPS);
     this.stops = (this.few ? sorted : this.lacking ? [0, ...even] : even).map((at) => ({

@@ -51,7 +51,7 @@ function coordinates(root, axes, of) {
 
   function line(context, trial) {
     layout.list.forEach((axis, k) => {
-      const [x, y] = point(k, axis.at[trial]);
+      const [x, y] = point(k, axis.drawn[trial]);
       if (k) context.lineTo(x, y);
       else context.moveTo(x, y);
     });
@@ -190,7 +190,7 @@ function coordinates(root, axes, of) {
     let found = -1, least = NEAR_LINE;
     for (let trial = 0; trial < of.count; trial += 1) {
       if (!of.within[trial]) continue;
-      const apart = Math.abs(layout.across(one.at[trial] + share * (other.at[trial] - one.at[trial])) - across);
+      const apart = Math.abs(layout.across(one.drawn[trial] + share * (other.drawn[trial] - one.drawn[trial])) - across);
       if (apart < least) [found, least] = [trial, apart];
     }
     return found;

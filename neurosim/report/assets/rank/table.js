@@ -1,6 +1,8 @@
 // The table: a row for each kind of network, with its mean, its interval and its seeds on one scale.
 
 const ROWS = 25;
+// Seeds of a row that are drawn.
+const DOTS = 100;
 const PLOT = { width: 180, height: 22, edge: 6 };
 
 function columnsOf(given) {
@@ -61,7 +63,7 @@ function plotCell(given, cell, row, trials, found) {
   const { at } = found, middle = PLOT.height / 2;
   const picture = shape("svg", cell, { class: "plot", viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, "aria-hidden": "true" });
   shape("line", picture, { class: "grid", x1: 0, x2: PLOT.width, y1: middle, y2: middle });
-  for (const k of trials.slice(0, 100)) {
+  for (const k of trials.slice(0, DOTS)) {
     const value = given.trials.value[k];
     if (value !== null) shape("circle", picture, { class: "seed", cx: at(value).toFixed(1), cy: middle, r: 2.5 });
   }
@@ -80,7 +82,8 @@ function plotCell(given, cell, row, trials, found) {
 function rankTable(given, root, trialsOf, within) {
   const columns = columnsOf(given);
   const state = { by: columns[0], up: true, count: ROWS, open: new Set() };
-  const plots = given.rows.some((row) => row.half !== null) ? "the mean, its 95% interval, and each seed" : "each seed";
+  const seeds = given.rows.some((row) => trialsOf(row).length > DOTS) ? `the first ${DOTS} seeds` : "each seed";
+  const plots = given.rows.some((row) => row.half !== null) ? `the mean, its 95% interval, and ${seeds}` : seeds;
   const words = given.measure ? `The plot shows ${plots}, on one scale for the rows that are here. ` : "";
   element("p", root, { class: "soft" }, `${words}Press a heading to sort, and a rank for its runs.`);
   const scroll = element("div", root, { class: "scroll", tabindex: "0", role: "region", "aria-label": "Ranking" });
