@@ -20,6 +20,7 @@ from neurosim.formulas.printer import Printer
 from neurosim.formulas.reader import read
 from neurosim.formulas.rows import put_in_order
 from neurosim.formulas.source import MATH_FUNCTIONS
+from neurosim.formulas.trees import Trees, add_tree
 
 _FUNCTIONS = {
     **{name: f"Math.{name}({{all}})" for name in (*MATH_FUNCTIONS, "abs", "max", "min")},
@@ -39,9 +40,13 @@ _ARITHMETIC = {"**": "Math.pow({0}, {1})", "//": "Math.floor({0} / {1})", "%": "
 
 @dataclass
 class Script:
-    """Functions written so far; each is an entry of the object ``FORMULAS``."""
+    """Functions written so far; each is an entry of the object ``FORMULAS``.
+
+    What machine code can be made of is in ``TREES`` too, by the same name.
+    """
 
     texts: dict[str, str] = field(default_factory=dict)
+    trees: Trees = field(default_factory=dict)
     _names: dict[Callable[..., Any], str] = field(default_factory=dict)
 
     def add(self, function: Callable[..., Any]) -> str:
@@ -56,10 +61,14 @@ class Script:
             # A name of our own: nothing that an author has written becomes a word of the script.
             name = self._names[function] = f"f{len(self._names)}"
             self.texts[name] = JavaScriptPrinter(read(function), self).function()
+            add_tree(self.trees, name, read(function), self.add)
         return self._names[function]
 
-    def add_update(self, function: Callable[..., Any], columns: int, flag: int | None, results: int) -> str:
-        """Write a function of an optimizer with the loop over all numbers around it; returns the loop's name.
+    def add_update(self, function: Callable[..., Any], columns: int, flag: int | None, results: int) -> dict[str, str]:
+        """Write a function of an optimizer; returns the names of its parts.
+
+        ``update`` is a loop over all numbers, ``constants`` works out those of a step, and ``each`` has the tree of
+        what is done with a number and these.
 
         The loop is called with the columns ``x`` of numbers, those ``y`` of results, the range ``from`` to ``to``, the
         number of argument `flag`, the step and the params. What depends on these two alone is worked out before it.
@@ -69,19 +78,24 @@ class Script:
         split = lifted(formula, [step, *params])
         printer = JavaScriptPrinter(split.rest, self, results)
         name = self.add_text(printer.function())
+        add_tree(self.trees, name, split.rest, self.add)
         worked_out = [*split.statements, *split.constants.items()]
         before = "".join(f"const {_name(key)} = {printer.write(value)};\n" for key, value in worked_out)
         numbers = ["flag" if place == flag else f"x{place}[i]" for place in range(columns)]
         given = ", ".join([*numbers, *map(_name, split.rest.params[columns:]), "o"])
         stored = " ".join(f"y{place}[i] = o[{place}];" for place in range(results))
-        return self.add_text(
-            f"function (x, y, from, to, flag, {_name(step)}, p) {{\n"
-            f"const [{', '.join(map(_name, params))}] = p;\n{before}"
+        taken = f"const [{', '.join(map(_name, params))}] = p;\n{before}"
+        constants = enumerate(map(_name, split.rest.params[columns:]))
+        update = self.add_text(
+            f"function (x, y, from, to, flag, {_name(step)}, p) {{\n{taken}"
             f"const [{', '.join(f'x{place}' for place in range(columns))}] = x;\n"
             f"const [{', '.join(f'y{place}' for place in range(results))}] = y;\n"
             f"const o = new Float64Array({results});\nfor (let i = from; i < to; i += 1) {{\n"
             f"FORMULAS.{name}({given});\n{stored}\n}}\n}}"
         )
+        kept = " ".join(f"c[{place}] = {constant};" for place, constant in constants)
+        of_step = self.add_text(f"function ({_name(step)}, p, c) {{\n{taken}{kept}\n}}")
+        return {"update": update, "constants": of_step, "each": name}
 
     def add_text(self, text: str) -> str:
         """Add a function that is written already, such as a loop around one of these; returns its name."""
@@ -91,8 +105,10 @@ class Script:
 
     @property
     def source(self) -> str:
-        """The object as JavaScript."""
-        return "const FORMULAS = {\n" + "".join(f"{name}: {text},\n" for name, text in self.texts.items()) + "};\n"
+        """The objects as JavaScript."""
+        functions = "".join(f"{name}: {text},\n" for name, text in self.texts.items())
+        trees = json.dumps(self.trees, separators=(",", ":"))
+        return f"const FORMULAS = {{\n{functions}}};\nconst TREES = {trees};\n"
 
 
 class JavaScriptPrinter(Printer):

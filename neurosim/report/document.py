@@ -23,6 +23,7 @@ def document(
     parts: Iterable[str],
     *,
     allowed: str = "",
+    compiles: bool = False,
     kind: str = "",
 ) -> str:
     """A whole file.
@@ -41,12 +42,15 @@ def document(
         The modules of the script, in the order of their dependencies.
     allowed : str
         What the policy allows besides pictures in the file, such as ``worker-src blob:;``.
+    compiles : bool
+        Whether the script may make WebAssembly.
     kind : str
         The class of the body.
     """
     code = '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+    scripts = f"'{_hashed(code)}'" + (" 'wasm-unsafe-eval'" if compiles else "")
     policy = (
-        f"default-src 'none'; script-src '{_hashed(code)}'; style-src '{_hashed(style)}'; img-src data:; "
+        f"default-src 'none'; script-src {scripts}; style-src '{_hashed(style)}'; img-src data:; "
         f"{allowed}base-uri 'none'; form-action 'none'"
     )
     place, content = data

@@ -10,7 +10,9 @@ from neurosim.formulas.javascript import Script
 # In the order of their dependencies.
 MODULES = (
     "random", "initial", "layers/layer", "layers/activation", "layers/dense", "layers/combination", "layers/dropout",
-    "layers/normalization", "layers/branches", "layers/kinds", "network", "updating", "trainer", "datasets", "history",
+    "layers/normalization", "layers/branches", "layers/kinds", "machine/bytes", "machine/lanes", "machine/formulas",
+    "machine/kernels", "machine/vectors", "machine/shuffling", "machine/machine", "network", "updating", "trainer",
+    "datasets", "history",
 )  # fmt: skip
 
 

@@ -74,6 +74,7 @@ def playground(
         asset("page.css") + asset("play.css"),
         [engine(script), *(asset(f"{name}.js") for name in MODULES)],
         allowed=allowed,
+        compiles=True,
         kind="play",
     )
 

@@ -126,11 +126,12 @@ def _gate(record: Gate, script: Script) -> dict[str, Any]:
 def _loss(record: Loss, script: Script) -> dict[str, Any]:
     count = len(record.params)
 
-    def both(formula: Any, numbers: str) -> dict[str, str]:
+    def both(formula: Any, numbers: str) -> dict[str, Any]:
         value, gradient = script.add(formula.value), script.add(formula.derivative)
         return {
             "value": _loop(script, value, "z, a, y", f"return CALL({numbers} PARAMS);", count),
             "gradient": _loop(script, gradient, "z, a, y, d", f"CALL({numbers}, d PARAMS);", count),
+            "trees": {"value": value, "gradient": gradient},
         }
 
     return {
@@ -146,7 +147,7 @@ def _optimizer(record: Optimizer, script: Script) -> dict[str, Any]:
     def reduced(reduction: Any) -> dict[str, str]:
         return {name: getattr(reduction, name) for name in ("name", "operation", "of", "scope")}
 
-    def all_of(part: Any) -> str:
+    def all_of(part: Any) -> dict[str, str]:
         columns = [*part.numbers, *part.helpers]
         flag = columns.index(IS_BIAS) if IS_BIAS in part.helpers else None
         return script.add_update(part.function, len(columns), flag, len(part.results))
@@ -157,7 +158,7 @@ def _optimizer(record: Optimizer, script: Script) -> dict[str, Any]:
         "parts": [
             {
                 "role": part.role,
-                "update": all_of(part),
+                **all_of(part),
                 "numbers": list(part.numbers),
                 "helpers": list(part.helpers),
                 "results": list(part.results),

@@ -56,6 +56,31 @@ def test_it_trains_until_it_is_paused(moons):
     clock(moons, "step 0$")
 
 
+# Whether a page may have the smallest module of WebAssembly.
+MACHINE_CODE = """
+() => {
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+    return true;
+  } catch (error) {
+    return !(error instanceof WebAssembly.CompileError);
+  }
+}
+"""
+
+
+def test_where_machine_code_is_forbidden_javascript_trains(opened, moons, tmp_path):
+    assert moons.page.evaluate(MACHINE_CODE)
+    (tmp_path / "strict").mkdir()
+    path = page_of(tmp_path / "strict", "moons")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(" 'wasm-unsafe-eval'", ""), encoding="utf-8")
+    strict = opened(path)
+    assert not strict.page.evaluate(MACHINE_CODE)
+    button(strict, "Epoch").click()
+    clock(strict, "epoch 1,")
+
+
 def test_the_slider_leads_back_and_training_goes_on_to_another_future(moons):
     button(moons, "Epoch").click()
     clock(moons, "epoch 1,")

@@ -129,6 +129,7 @@ class App extends Tables {
     const loss = catalog.losses[this.lossName()];
     const inputs = table ? table.width : this.data.inputs;
     this.network = new this.made.Network(now.network, inputs, catalog);
+    this.network.hasten();
     const wanted = { outputs: this.network.outputs, targets: loss.targets };
     const found = table ? this.made.splitsOf(table, now.data, wanted) : this.data;
     this.scales = { inputs: found.inputs_ ?? found.inputs, outputs: found.outputs };

@@ -34,6 +34,7 @@ class Maps {
   // Outputs of each layer for some rows.
   through(x, rows) {
     const { network } = this;
+    if (network.machine) return network.machine.through(x, rows);
     const pass = { rows, training: false, keys: null };
     const outputs = [];
     let passed = x;

@@ -3,7 +3,7 @@
 class Network {
   // `section` is the table [network] of a scenario; `catalog` has the records that it names.
   constructor(section, inputs, catalog) {
-    Object.assign(this, { catalog, inputs, arrays: [], size: 0, starts: [], dropouts: 0 });
+    Object.assign(this, { catalog, inputs, arrays: [], size: 0, starts: [], dropouts: 0, machine: null });
     this.chain = new Chain(buildChain(this, "layers", inputs, section.layers));
     this.layers = this.chain.layers;
     this.outputs = this.layers.at(-1).units;
@@ -12,6 +12,15 @@ class Network {
     this.statistics = Float64Array.from(this.starts);
     this.loss = new Objective(choice(section.loss), this);
     this.penalized = this.all().filter((layer) => layer.l1 || layer.l2);
+  }
+
+  // Have machine code do what it can: what is learned, and its gradient, are in its memory then.
+  hasten(training = null) {
+    this.machine = machineOf(this, training);
+    if (!this.machine) return;
+    const kept = this.values;
+    for (const name of ["values", "gradient"]) this[name] = this.machine.vector(name);
+    this.values.set(kept);
   }
 
   // Called by layers while they are built.
@@ -60,7 +69,8 @@ class Network {
 
   // Whether all that is learned is: asked after each step, so without a call for each number.
   get isFinite() {
-    const { values } = this;
+    const { values, machine } = this;
+    if (machine) return machine.isFinite;
     let sum = 0;
     for (let k = 0; k < values.length; k += 1) sum += 0 * values[k];
     return sum === 0;

@@ -49,11 +49,13 @@ class Rows {
 
 class Trainer {
   // `scenario` has the tables of a scenario, complete; `splits` the rows of train, and of validation and test.
-  constructor(scenario, splits, inputs, catalog) {
+  // `quick`: with machine code as far as it goes.
+  constructor(scenario, splits, inputs, catalog, quick = true) {
     const { training, optimizer } = scenario;
-    this.network = new Network(scenario.network, inputs, catalog);
-    this.updating = new Updating(optimizer, this.network, catalog);
     Object.assign(this, { scenario, training, optimizer, catalog, inputs, splits });
+    this.network = new Network(scenario.network, inputs, catalog);
+    if (quick) this.network.hasten({ splits, batch: this.batchSize, record: catalog.optimizers[optimizer.name] });
+    this.updating = new Updating(optimizer, this.network, catalog);
     this.rate = this.updating.params[this.updating.names.indexOf("lr")];
     this.batch = new Float64Array(0);
     this.restart(scenario.scenario.seed);
@@ -63,15 +65,15 @@ class Trainer {
     this.seed = seed;
     this.network.start(seed);
     this.updating.restart();
-    Object.assign(this, { steps: 0, epoch: 0, place: 0, order: null, losses: [], sum: 0, right: 0 });
+    Object.assign(this, { steps: 0, epoch: 0, place: 0, order: null, losses: [], sum: 0 });
     this.average = null;
   }
 
   // All that the next steps depend on, to be restored later.
   state() {
-    const { network, updating, steps, epoch, place, sum, right, average } = this;
+    const { network, updating, steps, epoch, place, sum, average } = this;
     const copies = [network.values, network.statistics, ...Object.values(updating.state)].map((array) => array.slice());
-    return { steps, epoch, place, sum, right, copies, losses: [...this.losses], average: average && average.slice() };
+    return { steps, epoch, place, sum, copies, losses: [...this.losses], average: average && average.slice() };
   }
 
   restore({ copies, losses, average, ...counts }) {
@@ -96,16 +98,15 @@ class Trainer {
     return Math.max(1, Math.min(this.training.batch_size, this.splits.train.count));
   }
 
-  // One batch forward and back; the loss and the right answers are added up.
+  // One batch forward and back, layer by layer; gives its losses, added up.
   learn(rows, order, from, count, pass) {
     const { network } = this;
     if (this.batch.length < count * this.inputs) this.batch = new Float64Array(count * this.inputs);
     rows.choose(order, from);
     const outputs = network.forward(rows.gather(count, this.batch), pass);
     const loss = network.loss.total(outputs, rows, count, 1 / count);
-    const correct = network.loss.correct(outputs, rows, count);
     network.backward(network.loss.held.d, pass);
-    return [loss, correct];
+    return loss;
   }
 
   // The order of the rows in an epoch, and its dropout masks.
@@ -113,7 +114,8 @@ class Trainer {
     const { count, everything } = this.splits.train;
     const { seed, epoch, network } = this;
     const shuffled = this.training.shuffle ?? true;
-    this.order = shuffled ? permutation(randomKey(seed, "shuffle", epoch), count) : everything;
+    const key = shuffled && randomKey(seed, "shuffle", epoch);
+    this.order = network.machine?.begin(key) ?? (shuffled ? permutation(key, count) : everything);
     this.keys = Array.from({ length: network.dropouts }, (_, k) => randomKey(seed, "dropout", k, epoch));
   }
 
@@ -122,14 +124,16 @@ class Trainer {
     const rows = this.splits.train;
     if (this.place === 0) {
       this.begin();
-      Object.assign(this, { sum: 0, right: 0 });
+      this.sum = 0;
     }
     const from = this.place * this.batchSize;
     const count = Math.min(this.batchSize, rows.count - from);
-    const pass = { rows: count, training: true, keys: this.keys, first: from, move: true };
-    const [loss, correct] = this.learn(rows, this.order, from, count, pass);
-    this.sum += loss;
-    this.right += correct;
+    const { machine } = this.network;
+    if (machine) this.sum += machine.learn(rows, from, count);
+    else {
+      const pass = { rows: count, training: true, keys: this.keys, first: from, move: true };
+      this.sum += this.learn(rows, this.order, from, count, pass);
+    }
     this.clip();
     const { rate, factors } = this.settings(this.steps);
     this.steps += 1;
@@ -204,13 +208,13 @@ class Trainer {
     const { network, updating } = this;
     const layer = network.layers[place];
     const rows = this.splits.train;
-    if (!layer.weight || !layer.held.sums || row >= rows.count) return null;
+    if (!(layer instanceof Dense) || row >= rows.count) return null;
     const kept = this.state();
     const count = network.statistics.length ? this.batchSize : 1;
     const first = Math.min(Math.floor(row / count) * count, rows.count - count);
     const at = row - first;
     const pass = { rows: count, training: true, keys: null, first: 0, move: false };
-    const [loss] = this.learn(rows, rows.everything, first, count, pass);
+    const loss = this.learn(rows, rows.everything, first, count, pass);
     const { weight, bias, held, inputs, units } = layer;
     const direct = place === network.layers.length - 1 && network.loss.pair;
     const delta = (direct ? network.loss.held.d : held.dz)[at * units + unit];
@@ -237,6 +241,15 @@ class Trainer {
     return found;
   }
 
+  // The losses of chosen rows, added up, and the outputs.
+  measure(rows, from, count) {
+    const { network, inputs } = this;
+    if (network.machine && !this.average) return network.machine.measure(rows, from, count);
+    if (this.batch.length < count * inputs) this.batch = new Float64Array(count * inputs);
+    const outputs = network.forward(rows.gather(count, this.batch), { rows: count, training: false, keys: null });
+    return [network.loss.total(outputs, rows, count), outputs];
+  }
+
   // Loss and accuracy of a split; dropout off, running statistics, the average where there is one.
   evaluate(split) {
     const rows = this.splits[split];
@@ -247,16 +260,12 @@ class Trainer {
     let correct = 0;
     for (let from = 0; from < rows.count; from += BLOCK) {
       const count = Math.min(BLOCK, rows.count - from);
-      if (this.batch.length < count * this.inputs) this.batch = new Float64Array(count * this.inputs);
       rows.choose(rows.everything, from);
-      const outputs = network.forward(rows.gather(count, this.batch), { rows: count, training: false, keys: null });
-      loss += network.loss.total(outputs, rows, count);
+      const [losses, outputs] = this.measure(rows, from, count);
+      loss += losses;
       correct += network.loss.correct(outputs, rows, count);
     }
     network.values = own;
     return { loss: loss / rows.count, accuracy: rows.accuracy === "none" ? null : correct / rows.count };
   }
 }
-
-// Rows that are put through the network at once.
-const BLOCK = 256;

@@ -19,16 +19,18 @@ class Updating {
     this.names = Object.keys(this.record.params);
     this.params = this.names.map((name) => own[name]);
     this.biases = section.biases ? this.names.map((name) => section.biases[name] ?? own[name]) : this.params;
+    this.whole = [{ offset: 0, size: network.size, isBias: false }];
     this.restart();
   }
 
   restart() {
     const { network, record } = this;
-    this.state = Object.fromEntries(record.slots.map((slot) => [slot, new Float64Array(network.size)]));
-    const named = { w: network.values, g: network.gradient, u: new Float64Array(network.size), ...this.state };
+    const vector = (name) => network.machine?.vector(name) ?? new Float64Array(network.size);
+    this.state = Object.fromEntries(record.slots.map((slot) => [slot, vector(slot)]));
+    const named = { w: network.values, g: network.gradient, u: vector("u"), ...this.state };
     // The value of each reduction for each number. The only helper that none gives says whether a number is a bias.
     const reduced = record.parts.flatMap((part) => part.before);
-    this.known = Object.fromEntries(reduced.map(({ name }) => [name, new Float64Array(network.size)]));
+    this.known = Object.fromEntries(reduced.map(({ name }) => [name, vector(name)]));
     this.parts = record.parts.map((part) => ({
       ...part,
       update: FORMULAS[part.update],
@@ -45,12 +47,18 @@ class Updating {
       params.map((value, k) => (names[k] === "lr" ? rate : value * (factors?.[names[k]] ?? 1)));
     const ofWeights = scheduled(this.params);
     const ofBiases = this.biases === this.params ? ofWeights : scheduled(this.biases);
-    for (const part of this.parts) {
+    this.parts.forEach((part, k) => {
       for (const [reduction, vector, values] of part.reductions) this.reduce(reduction, vector, values);
+      const quick = network.machine?.updates[k];
+      if (quick) {
+        const spans = quick.flagged || ofBiases !== ofWeights ? network.arrays : this.whole;
+        network.machine.update(k, spans, t, ofWeights, ofBiases);
+        return;
+      }
       for (const { offset, size, isBias } of network.arrays) {
         part.update(part.columns, part.targets, offset, offset + size, Number(isBias), t, isBias ? ofBiases : ofWeights);
       }
-    }
+    });
   }
 
   reduce({ operation, scope }, vector, values) {
