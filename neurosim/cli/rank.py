@@ -12,6 +12,7 @@ from neurosim.cli.columns import columns
 from neurosim.cli.door import echo
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import JSON, FilePath, print_json
+from neurosim.cli.sources import Sources, with_sources
 
 if TYPE_CHECKING:
     from neurosim.sweeps.ranking import Place, Table
@@ -30,6 +31,7 @@ FEW = 3
     "--csv", "csv_file", type=FilePath(), metavar="FILE", help="Write the trials to this file: a row for each."
 )
 @click.option("--parquet", type=FilePath(), metavar="FILE", help="Write them as Parquet.")
+@with_sources()
 @JSON
 def command(
     folders: tuple[Path, ...],
@@ -38,6 +40,7 @@ def command(
     opened: bool,
     csv_file: Path | None,
     parquet: Path | None,
+    sources: Sources,
     as_json: bool,
 ) -> None:
     """Rank the runs in each FOLDER: that of a sweep, or of a run.
@@ -51,13 +54,14 @@ def command(
     if opened and page is None:
         raise click.UsageError("--open opens a page. Give its file, too: --page ranking.html --open")
     from neurosim.report.ranking_page import ranking_page
+    from neurosim.sweeps.directions import rises_by
     from neurosim.sweeps.entries import entries_in
     from neurosim.sweeps.importance import importance
     from neurosim.sweeps.leaderboard import page_data
     from neurosim.sweeps.ranking import rank
     from neurosim.sweeps.records import as_csv, as_parquet, records
 
-    table = rank(entries_in(folders), by)
+    table = rank(entries_in(folders), by, rises_by(lambda: sources.registry))
     trials = records(table)
     found = importance(table) if page is not None or as_json else None
     written: dict[Path, str | bytes] = {}

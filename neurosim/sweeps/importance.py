@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.sweeps.entries import Entry
-from neurosim.sweeps.ranking import Place, Table, is_smaller_better
+from neurosim.sweeps.ranking import Place, Table
 
 # Different settings from which a forest learns something; trials that it is given at most; parts of a cross-validation.
 FEWEST, MOST, PARTS = 20, 2000, 5
@@ -70,7 +70,7 @@ def importance(table: Table) -> Importance:
     trials = [(number, entry) for number, place in enumerate(table.places) for entry in place.entries]
     thinned = trials[:: -(-len(trials) // MOST)]
     inputs = _coded([table.places[number] for number, _ in thinned], keys)
-    goals = _ranks([entry for _, entry in thinned], table.measure)
+    goals = _ranks([entry for _, entry in thinned], table.measure, table.rises)
     if np.ptp(goals) == 0:
         return Importance({}, None, "All trials are equally good: no setting matters here.")
     # Seeds of one row are in one part: the forest is asked about settings that it has not seen.
@@ -110,11 +110,11 @@ def importance(table: Table) -> Importance:
     )
 
 
-def _ranks(entries: Sequence[Entry], measure: str) -> NDArray[np.float64]:
+def _ranks(entries: Sequence[Entry], measure: str, rises: bool) -> NDArray[np.float64]:
     """Ranks of the measure, 0 the best: those of losses over many powers of ten are as clear. Failed is last."""
     from scipy.stats import rankdata
 
-    sign = 1.0 if is_smaller_better(measure) else -1.0
+    sign = -1.0 if rises else 1.0
     values = [entry.final.get(measure) for entry in entries]
     return np.asarray(rankdata([np.inf if value is None else sign * value for value in values]), np.float64)
 

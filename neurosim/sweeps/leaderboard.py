@@ -16,7 +16,7 @@ from neurosim.printable import command, label, printable, shared
 from neurosim.runs.folder import PAGE
 from neurosim.sweeps.entries import Entry
 from neurosim.sweeps.importance import Importance
-from neurosim.sweeps.ranking import Place, Table, going_along, is_smaller_better
+from neurosim.sweeps.ranking import Place, Table, going_along
 
 # Of more rows or trials, a page has the best so many rows, and of their trials every other, every third, ...
 MOST_ROWS, MOST_TRIALS = 5_000, 20_000
@@ -48,7 +48,7 @@ def page_data(table: Table, found: Importance, folder: Path) -> dict[str, Any]:
     return {
         "measure": table.measure,
         "percent": shares,
-        "smaller": table.measure is not None and is_smaller_better(table.measure),
+        "smaller": not table.rises,
         "log": not shares and all(value is None or value > 0 for value in values) and _is_log(values),
         "networks": len(table.places),
         "count": count,

@@ -12,12 +12,11 @@ import numpy as np
 
 from neurosim.errors import UsageError
 from neurosim.printable import quoted
+from neurosim.sweeps.directions import Rises, rises
 from neurosim.sweeps.entries import Entry
 from neurosim.sweeps.significance import half_width, holm, paired
 from neurosim.training.measures import JUDGED_BY
 
-# Smaller is better; of all other measures, larger.
-SMALLER = ("loss", "rmse", "mae")
 KINDS = ("accuracy", "r2", "loss")
 # Where a p-value is below it, a difference is usually taken for real.
 SIGNIFICANT = 0.05
@@ -109,11 +108,14 @@ class Table:
         The rows, the best first.
     remarks : tuple of str
         What to know before believing them, each a sentence.
+    rises : bool
+        Whether larger values of the measure are better.
     """
 
     measure: str | None
     places: tuple[Place, ...]
     remarks: tuple[str, ...] = ()
+    rises: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """The table as a JSON object."""
@@ -124,7 +126,7 @@ class Table:
         }
 
 
-def rank(entries: Sequence[Entry], by: str | None = None) -> Table:
+def rank(entries: Sequence[Entry], by: str | None = None, rises: Rises = rises) -> Table:
     """Rank runs; those that differ only in their seed are one row.
 
     A row of which a run has failed comes after all rows of which none has. Of runs with the same settings and the same
@@ -149,9 +151,13 @@ def rank(entries: Sequence[Entry], by: str | None = None) -> Table:
     each = [[group[seed] for seed in sorted(group)] for group in groups.values()]
     differing = _differing([group[0].settings for group in each])
     places = [_place(group, differing, measure) for group in each]
-    places.sort(key=lambda place: _order(place, measure))
+    up = None if measure is None else rises(measure)
+    places.sort(key=lambda place: _order(place, measure, up is not False))
     found = _tested(places, measure)
-    return Table(measure, tuple(found), tuple(_remarks(found, measure, len(entries), differing)))
+    remarks = list(_remarks(found, measure, len(entries), differing))
+    if measure is not None and up is None:
+        remarks.insert(0, f"Larger values of {measure} are taken for the better ones: no plugin here says which are.")
+    return Table(measure, tuple(found), tuple(remarks), up is not False)
 
 
 def _tested(places: list[Place], measure: str | None) -> list[Place]:
@@ -193,11 +199,11 @@ def _remarks(places: Sequence[Place], measure: str | None, given: int, differing
         yield "Measured on the rows that they learned from: that says nothing about new rows."
 
 
-def best_of(finished: Sequence[Entry], by: str | None = None) -> tuple[str | None, Entry]:
+def best_of(finished: Sequence[Entry], by: str | None = None, rises: Rises = rises) -> tuple[str | None, Entry]:
     """The best of some runs that have not failed, each for itself, and the measure; raises as `rank`."""
     measure = _measure(finished, by)
     assert measure is not None
-    sign, loss = 1.0 if is_smaller_better(measure) else -1.0, _loss_beside(measure)
+    sign, loss = 1.0 if rises(measure) is False else -1.0, _loss_beside(measure)
     return measure, min(
         finished, key=lambda entry: (sign * (_number(entry, measure) or 0.0), _number(entry, loss) or 0.0)
     )
@@ -267,11 +273,11 @@ def _place(group: Sequence[Entry], differing: Sequence[str], measure: str | None
     return Place(own, tuple(group), float(np.mean(values)), half_width(values))
 
 
-def _order(place: Place, measure: str | None) -> tuple[Any, ...]:
+def _order(place: Place, measure: str | None, up: bool) -> tuple[Any, ...]:
     label = json.dumps(place.settings, sort_keys=True, default=str)
     if measure is None or place.mean is None:
         return (2, 0.0, 0.0, label)
-    sign = 1.0 if is_smaller_better(measure) else -1.0
+    sign = -1.0 if up else 1.0
     losses = _values(place.entries, _loss_beside(measure))
     return (bool(place.failed), sign * place.mean, float(np.mean(losses)) if losses else 0.0, label)
 
@@ -279,11 +285,6 @@ def _order(place: Place, measure: str | None) -> tuple[Any, ...]:
 def _loss_beside(measure: str) -> str:
     """The loss on the rows that a measure is of."""
     return f"{measure.partition('_')[0]}_loss"
-
-
-def is_smaller_better(measure: str) -> bool:
-    """Whether a smaller value of a measure is the better one."""
-    return measure.endswith(SMALLER)
 
 
 def going_along(table: Table) -> list[str]:

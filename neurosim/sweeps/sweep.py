@@ -21,6 +21,7 @@ from neurosim.backends.cpu.team import available_threads
 from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
 from neurosim.process.children import end_with_parent, without_main
+from neurosim.sweeps.directions import Rises, rises
 from neurosim.sweeps.entries import Entry, packed_entries, read_entry, settings_of
 from neurosim.sweeps.journal import STOPPED
 from neurosim.sweeps.packs import packs_in
@@ -58,6 +59,8 @@ class Progress:
         By which measure.
     by : str or None
         The measure that decides; the first that all have by default.
+    rises : function
+        Says whether larger values of a measure are better.
     begun : float
         When it began, by `time.monotonic`.
     """
@@ -71,6 +74,7 @@ class Progress:
     best: Entry | None = None
     measure: str | None = None
     by: str | None = None
+    rises: Rises = rises
     begun: float = field(default_factory=time.monotonic)
 
     def add(self, entries: Sequence[Entry]) -> None:
@@ -83,7 +87,7 @@ class Progress:
         if self.done >= self.trials:
             self.running = 0
         if finished:
-            self.measure, self.best = best_of([*finished, *([self.best] if self.best else [])], self.by)
+            self.measure, self.best = best_of([*finished, *([self.best] if self.best else [])], self.by, self.rises)
 
     @property
     def seconds_left(self) -> float | None:
@@ -169,7 +173,7 @@ def sweep(
     trials = [trial for number, trial in enumerate(each) if number % parts == part - 1]
     make_folder(out)
     _clear(out)
-    progress = Progress(len(trials), by=by)
+    progress = Progress(len(trials), by=by, rises=maker.scenario.rises)
     entries: dict[int, Entry] = {}
     missing: dict[str, list[int]] = {}
     there = set(os.listdir(out))
@@ -214,7 +218,7 @@ def sweep(
     _clear(out)
     # Two points may be the same network, such as 1 and 1.0.
     different = {trials[number].name or str(number): entries[number] for number in sorted(entries)}
-    return Swept(out, rank(list(different.values()), by), len(trials), len(missing))
+    return Swept(out, rank(list(different.values()), by, maker.scenario.rises), len(trials), len(missing))
 
 
 def _searched(
@@ -231,7 +235,7 @@ def _searched(
             f"the search {plan.search} goes by what came out so far, so it has no parts",
             "Points that are drawn at random or by Sobol's sequence have.",
         )
-    progress = Progress((plan.trials or 0) * (plan.seeds or 1))
+    progress = Progress((plan.trials or 0) * (plan.seeds or 1), rises=maker.scenario.rises)
     trained = 0
 
     def known(entry: Entry, before: bool) -> None:
@@ -258,7 +262,7 @@ def _searched(
     if all(entry.reason and entry.folder is None for entry in entries):
         raise UsageError(f"no trial could be trained; the first one: {entries[0].reason}", "Correct what is varied.")
     different = {entry.folder or number: entry for number, entry in enumerate(entries)}
-    return Swept(out, rank(list(different.values()), search.measure), progress.trials, trained)
+    return Swept(out, rank(list(different.values()), search.measure, maker.scenario.rises), progress.trials, trained)
 
 
 def _refused(maker: Maker, trial: Trial, reason: str) -> Entry:

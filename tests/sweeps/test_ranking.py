@@ -64,10 +64,17 @@ def test_differences_without_a_spread_are_not_tested(apart):
     assert [place.p for place in table.places] == [None, None]
 
 
-@pytest.mark.parametrize(("measure", "best"), [("test_loss", 1), ("test_rmse", 1), ("test_f1", 2), ("test_r2", 2)])
+@pytest.mark.parametrize(
+    ("measure", "best"),
+    [("test_loss", 1), ("test_rmse", 1), ("test_mape", 1), ("test_f1", 2), ("test_r2", 2), ("test_own", 2)],
+)
 def test_the_better_end_of_a_measure(measure, best):
     table = rank([entry(value, measure=measure, lr=value) for value in (2, 1)], measure)
-    assert table.places[0].settings["lr"] == best
+    assert (table.places[0].settings["lr"], table.rises) == (best, best == 2)
+    assert ("no plugin here says which are" in table.remarks[0]) == (measure == "test_own")
+    assert rank([entry(value, measure=measure, lr=value) for value in (2, 1)], measure, lambda name: False).places[
+        0
+    ].settings == {"lr": 1}
 
 
 def test_what_has_failed_comes_last_and_what_is_there_twice_counts_once():
