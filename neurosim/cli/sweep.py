@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,8 @@ from neurosim.process.interruption import kept
 
 if TYPE_CHECKING:
     from neurosim.sweeps.ranking import Place
-    from neurosim.sweeps.sweep import Progress
 
 SHOWN = 10
-# Seconds between two lines about the progress.
-PAUSE = 2.0
 MISSED = 5
 # As `neurosim.scenario.sweep_section.Search`, without loading it for the help.
 SEARCHES = ("grid", "random", "sobol", "tpe", "cmaes")
@@ -125,6 +121,7 @@ def command(
         raise click.UsageError(f"{' and '.join(named)} are two ways to choose points: give one of them")
     if trials is not None and (random or sobol):
         raise click.UsageError("--random and --sobol say how many points themselves: leave out --trials")
+    from neurosim.cli.sweep_progress import sweep_display
     from neurosim.scenario.overrides import parse_overrides
     from neurosim.scenario.run_folders import RUNS
     from neurosim.scenario.varied import parse_over
@@ -149,16 +146,17 @@ def command(
         prune=prune,
     )
     folder = out or RUNS / f"{loaded.scenario.name}-sweep"
-    with kept(lambda: f"what has been trained is in {quoted(folder)}; the same command trains what is missing"):
+    what = f"what has been trained is in {quoted(folder)}; the same command trains what is missing"
+    with kept(lambda: what), sweep_display(silent=as_json) as tell:
         swept = sweep(
             recipe,
             plan,
             folder,
             shard=shard,
             jobs=jobs,
-            tell=None if as_json else Lines(),
+            tell=tell,
         )
-    missed = swept.best is not None and _has_missed(swept.best)
+    missed = swept.best is not None and _has_missed(swept.best, expects=bool(loaded.expect))
     if as_json:
         print_json(
             {"trials": swept.trials, "trained": swept.trained, "run_dir": str(swept.folder), **swept.table.as_json()}
@@ -176,38 +174,7 @@ def command(
     return 0
 
 
-def _has_missed(best: Place) -> bool:
-    """Whether the scenario expects something of the best, and no seed of it has done that."""
-    met = [entry.met for entry in best.entries if entry.met is not None]
-    return bool(met) and not any(met)
-
-
-class Lines:
-    """Progress as a line now and then."""
-
-    def __init__(self) -> None:
-        self._last, self._said = 0.0, ""
-
-    def __call__(self, progress: Progress) -> None:
-        """Say how far it is, if it is time."""
-        from neurosim.cli.progress import about
-
-        now = time.monotonic()
-        if now - self._last < PAUSE and progress.done < progress.trials:
-            return
-        self._last = now
-        parts = [f"{progress.done:,} of {progress.trials:,} done"]
-        parts += [f"{progress.running:,} running"] if progress.running else []
-        parts += [f"{progress.failed:,} failed"] if progress.failed else []
-        parts += [f"{progress.stopped:,} stopped early"] if progress.stopped else []
-        if progress.best is not None and progress.measure is not None:
-            from neurosim.markup import measure, measure_words
-
-            value = progress.best.final.get(progress.measure)
-            parts.append(f"best {measure_words(progress.measure)} {measure(progress.measure, value)}")
-        left = progress.seconds_left
-        parts += [f"{about(left)} left"] if left is not None and left >= PAUSE else []
-        line = ", ".join(parts)
-        if line != self._said:
-            click.echo(line)
-        self._said = line
+def _has_missed(best: Place, *, expects: bool) -> bool:
+    """Whether something is expected of the best, and no seed of it has done that; `expects`: by the scenario."""
+    met = [entry.met for entry in best.entries]
+    return (expects or any(one is not None for one in met)) and not any(met)

@@ -120,7 +120,9 @@ class Search:
             self._plan.prune,
         )
         trials = self._maker.trials(point, self._seeds)
-        reason = found.user_attrs.get(_REASON) if found.state.is_finished() else None
+        # What has diverged has a folder, and what has failed may work now, if there is more memory.
+        pruned = found.state == import_optuna().trial.TrialState.PRUNED
+        reason = found.user_attrs.get(_REASON) if pruned else None
         self._under_way[number] = {}
         missing = []
         for trial in trials:

@@ -194,7 +194,8 @@ def sweep(
     notify = tell or (lambda progress: None)
     jobs = jobs or available_threads()
     here, others = side_by_side(maker, [trials[numbers[0]] for numbers in missing.values()])
-    notify(progress)
+    if not missing:
+        notify(progress)
     tasks = _tasks(others, jobs)
     elsewhere = _train(maker, out, tasks, min(jobs, len(tasks)), 2 * jobs, progress)
     for ended in chain(_train_here(maker, out, here, jobs, progress), elsewhere):
@@ -249,7 +250,6 @@ def _searched(
     search = Search(maker, plan, out, lambda trial, reason: _refused(maker, trial, reason), known)
     progress.by = search.measure
     notify = tell or (lambda progress: None)
-    notify(progress)
     jobs = min(jobs or available_threads(), plan.trials or 1)
     # Each point is chosen as late as can be, when all that has ended is known.
     for ended in _train(maker, out, search.tasks(), jobs, jobs, progress):
@@ -308,32 +308,36 @@ def _tasks(trials: Sequence[Trial], jobs: int) -> list[list[Trial]]:
 def _train_here(
     maker: Maker, out: Path, tasks: Sequence[list[Trial]], threads: int, progress: Progress
 ) -> Iterator[list[Ended]]:
-    """Train tasks in this process, whose threads share each of them."""
+    """Train tasks in this process, whose threads share each of them; yields nothing first, when the first begins."""
     if tasks:
         worker = Worker(maker, out, threads)
-        for task in tasks:
+        for number, task in enumerate(tasks):
             progress.running = len(task)
+            if not number:
+                yield []
             yield worker.train(task)
 
 
 def _train(
     maker: Maker, out: Path, tasks: Iterable[list[Trial]], jobs: int, ahead: int, progress: Progress
 ) -> Iterator[list[Ended]]:
-    """Train tasks, here or in other processes; yields what has become of each.
+    """Train tasks, here or in other processes; yields what has become of each, and nothing first, when they begin.
 
     No more than `ahead` are taken before one of them has ended: if a process dies, all of these have to be handed out
     again.
     """
     if jobs <= 1:
         worker = Worker(maker, out)
-        for task in tasks:
+        for number, task in enumerate(tasks):
             progress.running = len(task)
+            if not number:
+                yield []
             yield worker.train(task)
         return
     others = set(active_children())
     fresh = ((task, 0) for task in tasks)
     waiting: deque[tuple[list[Trial], int]] = deque()
-    broken = True
+    broken, begun = True, False
     while broken:
         broken = False
         pool = _pool(maker.recipe, out, jobs)
@@ -349,6 +353,9 @@ def _train(
                 if not under_way:
                     break
                 progress.running = sum(len(task) for task, _ in list(under_way.values())[:jobs])
+                if not begun:
+                    begun = True
+                    yield []
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     ended = future.result()
                     del under_way[future]
