@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from neurosim.backends.together import Together
 from neurosim.data.rows import Rows
 from neurosim.problem.assembly import assemble_on
 from neurosim.scenario import Scenario
-from neurosim.sweeps.packs import MET, NAMES, PARAMETERS, SEEDS, Pack, names_bytes
+from neurosim.sweeps.packs import KINDS, MET, NAMES, PARAMETERS, SEEDS, Pack, names_bytes, names_in
 from neurosim.sweeps.storage import met_by, of_settings
 from neurosim.sweeps.trials import Trial
 from neurosim.training.history import METRICS, History, Record
@@ -126,13 +128,14 @@ class Batch:
         with np.errstate(all="ignore"):
             return [final(number) for number in range(len(self.trials))]
 
-    def pack(self, kept: Sequence[int], finals: Sequence[Final], common: Mapping[str, Any]) -> Pack:
-        """The pack of the trials with the numbers `kept`; `common` is what `storage.in_common` says."""
+    def part(self, kept: Sequence[int], finals: Sequence[Final], common: Mapping[str, Any]) -> Part:
+        """What a pack has of the trials with the numbers `kept`; `common` is what `storage.in_common` says."""
         trials = [self.trials[number] for number in kept]
         chosen = slice(None) if len(kept) == len(self.trials) else list(kept)
+        order = list(finals[kept[0]])
         columns = {
             name: np.array([finals[number][name] for number in kept], np.float64)
-            for name in common["final"]
+            for name in order
             if finals[kept[0]][name] is not None
         }
         arrays: dict[str, NDArray[Any]] = {
@@ -149,14 +152,44 @@ class Batch:
             if measured.correct is not None:
                 arrays[f"epochs.{split}_correct"] = measured.correct[chosen]
         words = {
-            **common,
             "epochs": self.epochs,
             "measures": self._names,
             "rows": {split: rows.count for split, rows in self._rows.items()},
-            "settings": of_settings(self._settings),
-            "seconds": self.seconds / self.epochs,
+            "layout": [[name, list(array.shape)] for name, array in self._first.parameters.items()],
+            "final": order,
         }
-        return Pack(words, arrays)
+        kind = {**common, "settings": of_settings(self._settings), "seconds": self.seconds / self.epochs}
+        return Part(words, kind, arrays)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Trials of one point in a pack: what they have in common with those of other points, with each other, and not."""
+
+    words: Mapping[str, Any]
+    kind: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def shape(self) -> str:
+        """What the parts of one pack have in common."""
+        each = {name: [*array.shape[1:], array.dtype.str] for name, array in self.arrays.items()}
+        return json.dumps([self.words, each])
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its trials."""
+        return names_in(self.arrays[NAMES])
+
+
+def joined(parts: Sequence[Part]) -> Pack:
+    """The pack of parts of one shape."""
+    counts = [len(part.arrays[SEEDS]) for part in parts]
+    arrays = parts[0].arrays
+    if len(parts) > 1:
+        arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in arrays}
+    kinds = np.repeat(np.arange(len(parts), dtype=np.uint32), counts)
+    return Pack({**parts[0].words, "kinds": [part.kind for part in parts]}, {KINDS: kinds, **arrays})
 
 
 def same_kind(final: Final, other: Final) -> bool:

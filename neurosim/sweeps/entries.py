@@ -130,18 +130,26 @@ def read_entry(folder: Path) -> Entry:
 def packed_entries(path: Path) -> dict[str, Entry]:
     """The trials in a pack, by name; raises DataError where it is damaged."""
     file = PackFile(path)
-    summary = Written(file.words.get("summary"), path)
-    parameters, multiply_adds = summary.whole("parameters"), summary.whole("multiply_adds")
-    seconds, folder = summary.part("seconds").number("train"), path.parent
+    folder = path.parent
     try:
-        settings = settings_of(tomllib.loads("0".join(file.words["scenario"])))
-        each = zip(file.names(), file.seeds(), file.finals(), file.met(), strict=True)
+        kinds = [_kind(kind, path) for kind in file.words["kinds"]]
+        each = zip(
+            file.names(), file.seeds(), file.finals(), file.met(), map(kinds.__getitem__, file.kinds()), strict=True
+        )
         return {
             name: Entry(settings, seed, final, parameters, seconds, folder / name, "", met, multiply_adds)
-            for name, seed, final, met in each
+            for name, seed, final, met, (settings, parameters, multiply_adds, seconds) in each
         }
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} is not a readable pack of trials: {error}", "Leave it out.") from error
+
+
+def _kind(words: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], int, int, float]:
+    """Settings, parameters, multiply-adds and seconds of trials that differ only in their seed."""
+    summary = Written(words["summary"], path)
+    settings = settings_of(tomllib.loads("0".join(words["scenario"])))
+    seconds = summary.part("seconds").number("train")
+    return settings, summary.whole("parameters"), summary.whole("multiply_adds"), seconds
 
 
 def settings_of(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ BEGINNING, ENDING = "trials-", ".safetensors"
 BYTES = 12
 # Stands where the seed of a trial is to stand: a seed that nobody has.
 NO_SEED = 8_765_432_109_876_543_210
-NAMES, SEEDS, PARAMETERS, MET = "names", "seeds", "parameters", "met"
+NAMES, SEEDS, PARAMETERS, MET, KINDS = "names", "seeds", "parameters", "met", "kinds"
 
 Around = tuple[str, str]
 
@@ -39,15 +39,16 @@ def around_seed(text: str) -> Around | None:
 
 @dataclass(frozen=True)
 class Pack:
-    """Trials that differ only in their seed.
+    """Trials of one architecture that differ in numbers, with as many epochs each.
 
     Attributes
     ----------
     words : mapping
-        What they have in common: texts around the seed, the summary but for its numbers, what the model is of.
+        What they have in common; in ``kinds``, for each kind, what those have in common that differ only in their
+        seed: texts around it, the summary but for its numbers, what the model is of.
     arrays : mapping of str to array
-        What each has of its own, by trial: ``names``, ``seeds``, ``parameters``, ``met``, ``final.<measure>``,
-        ``epochs.<measure>`` (trials, epochs).
+        What each has of its own, by trial: ``names``, ``seeds``, ``kinds``, ``parameters``, ``met``,
+        ``final.<measure>``, ``epochs.<measure>`` (trials, epochs).
     """
 
     words: Mapping[str, Any]
@@ -79,8 +80,12 @@ class PackFile(ArraysFile):
 
     def names(self) -> list[str]:
         """The names of its trials."""
-        text = self.array(NAMES).tobytes().hex()
-        return [text[first : first + 2 * BYTES] for first in range(0, len(text), 2 * BYTES)]
+        return names_in(self.array(NAMES))
+
+    def kinds(self) -> list[int]:
+        """Which of the kinds in its description each is of."""
+        kinds: list[int] = self.array(KINDS).tolist()
+        return kinds
 
     def seeds(self) -> list[int]:
         """Their seeds."""
@@ -100,6 +105,12 @@ class PackFile(ArraysFile):
         if MET not in self.array_names:
             return [None] * len(self.array(SEEDS))
         return [bool(one) for one in self.array(MET)]
+
+
+def names_in(array: NDArray[np.uint8]) -> list[str]:
+    """The names in an array that `names_bytes` made."""
+    text = array.tobytes().hex()
+    return [text[first : first + 2 * BYTES] for first in range(0, len(text), 2 * BYTES)]
 
 
 def names_bytes(names: Sequence[str]) -> NDArray[np.uint8]:

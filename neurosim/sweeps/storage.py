@@ -73,8 +73,6 @@ def in_common(scenario: Scenario, simulator: Simulator, result: Result, identity
         "identity": {**identity.as_json(), "scenario": own},
         "summary": {**result.as_json(), "files_sha256": {}, "identity": None, **provenance(scenario)},
         "model": model,
-        "layout": [[name, list(array.shape)] for name, array in simulator.parameters.items()],
-        "final": list(result.metrics),
     }
 
 
@@ -115,12 +113,12 @@ def unpacked(path: Path) -> Path:
 
 def _unpack(file: PackFile, number: int, place: Path) -> None:
     """Write the folder of a trial as `neurosim.sweeps.worker` writes that of one that was trained alone."""
-    words = file.words
     try:
+        words = {**file.words, **file.words["kinds"][file.kinds()[number]]}
         seed = file.seeds()[number]
         scenario = str(seed).join(words["scenario"])
         identity = {**words["identity"], "scenario": str(seed).join(words["identity"]["scenario"])}
-        metrics = "".join(map(metrics_line, _records(file, number)))
+        metrics = "".join(map(metrics_line, _records(file, words, number)))
         parameters, arrays, begin = file.array(PARAMETERS)[number], {}, 0
         for name, shape in words["layout"]:
             end = begin + int(np.prod(shape))
@@ -163,8 +161,7 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _records(file: PackFile, number: int) -> Iterator[Record]:
-    words = file.words
+def _records(file: PackFile, words: Mapping[str, Any], number: int) -> Iterator[Record]:
     epochs = int(words["epochs"])
     columns: dict[str, list[Any]] = {name: [None] * epochs for name in words["measures"]}
     for name in words["measures"]:

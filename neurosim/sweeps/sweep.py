@@ -193,12 +193,12 @@ def sweep(
     progress.found = progress.done
     notify = tell or (lambda progress: None)
     jobs = jobs or available_threads()
-    here, others = side_by_side(maker, [trials[numbers[0]] for numbers in missing.values()])
+    divided = side_by_side(maker, [trials[numbers[0]] for numbers in missing.values()], jobs)
     if not missing:
         notify(progress)
-    tasks = _tasks(others, jobs)
+    tasks = [*divided.small, *_tasks(divided.others, jobs)]
     elsewhere = _train(maker, out, tasks, min(jobs, len(tasks)), 2 * jobs, progress)
-    for ended in chain(_train_here(maker, out, here, jobs, progress), elsewhere):
+    for ended in chain(_train_here(maker, out, divided.here, jobs, progress), elsewhere):
         packed = {
             name: entry
             for pack in dict.fromkeys(one.pack for one in ended if one.pack)

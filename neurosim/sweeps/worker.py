@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from neurosim.runs.identity import Identity
 from neurosim.runs.results import Result, result_of
 from neurosim.runs.running import train_to_end
 from neurosim.scenario import Scenario
-from neurosim.sweeps.batch import Batch, same_kind
+from neurosim.sweeps.batch import Batch, Part, joined, same_kind
 from neurosim.sweeps.journal import StoppedEarlyError
 from neurosim.sweeps.packs import NO_SEED, write_pack
 from neurosim.sweeps.storage import WORTH_A_PACK, has_ended, in_common, whole
@@ -35,6 +35,8 @@ from neurosim.training.watch import watches
 # kept, and multiply-adds, of which all are lost if the process is killed: some seconds.
 MOST_SUMS = 1 << 21
 MOST_WORK = 1 << 34
+# Points of small networks that are one task.
+SMALL_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -46,40 +48,77 @@ class Ended:
     pack: str = ""
 
 
-def side_by_side(maker: Maker, trials: Sequence[Trial]) -> tuple[list[list[Trial]], list[Trial]]:
-    """Trials that the threads of one process train fastest, as tasks, and the others.
+@dataclass(frozen=True)
+class Divided:
+    """The trials of a sweep, divided.
 
-    Those are many seeds of a small network which is measured on its training rows only: nothing holds up a thread
-    between two epochs, and no process has to be started.
+    Attributes
+    ----------
+    here : list of list of Trial
+        Tasks that the threads of one process train fastest: many seeds of a small network which is measured on its
+        training rows only. Nothing holds up a thread between two epochs, and no process has to be started.
+    small : list of list of Trial
+        Tasks of small networks with few seeds each, of several points.
+    others : list of Trial
+        The rest.
     """
-    tasks: list[list[Trial]] = []
+
+    here: list[list[Trial]]
+    small: list[list[Trial]]
+    others: list[Trial]
+
+
+def side_by_side(maker: Maker, trials: Sequence[Trial], jobs: int) -> Divided:
+    """Divide the trials of a sweep into tasks."""
+    here: list[list[Trial]] = []
+    small: list[Trial] = []
     others: list[Trial] = []
+    # By what differs besides the optimizer's numbers, whether networks are small, and how many go into a task.
+    known: dict[str, int] = {}
     for _, group in groupby(trials, lambda trial: id(trial.point)):
         each = list(group)
-        size = _most_together(maker, each) if len(each) >= WORTH_A_PACK else 0
+        size = _most_together(maker, each[0], len(each), here=True) if len(each) >= WORTH_A_PACK else 0
         if size:
-            count = -(-len(each) // size)
-            tasks += [each[len(each) * n // count : len(each) * (n + 1) // count] for n in range(count)]
-        else:
-            others += each
-    return tasks, others
+            here += _chunks(each, size)
+            continue
+        rest = repr({key: value for key, value in each[0].point.items() if not _is_a_number_of(key, value)})
+        if rest not in known:
+            known[rest] = _most_together(maker, each[0], 1)
+        (small if known[rest] and len(each) < WORTH_A_PACK else others).extend(each)
+    if len(small) < WORTH_A_PACK:
+        return Divided(here, [], [*small, *others])
+    size = min(SMALL_TOGETHER, -(-len(small) // jobs), *(size for size in known.values() if size))
+    return Divided(here, _chunks(small, size), others)
 
 
-def _most_together(maker: Maker, trials: Sequence[Trial]) -> int:
-    """How many of some trials at a time one process is to train side by side; 0 where that is not best."""
+def _is_a_number_of(key: str, value: object) -> bool:
+    """Whether a setting is a number of the optimizer, which changes nothing in how networks can be trained."""
+    return key.startswith("optimizer.") and isinstance(value, int | float)
+
+
+def _chunks(trials: list[Trial], size: int) -> list[list[Trial]]:
+    count = -(-len(trials) // size)
+    return [trials[len(trials) * n // count : len(trials) * (n + 1) // count] for n in range(count)]
+
+
+def _most_together(maker: Maker, trial: Trial, count: int, *, here: bool = False) -> int:
+    """How many trials like this go into a task where so many are trained at a time; 0 where one goes after the other.
+
+    With `here`, for all threads of this process: 0 also where these would wait for each other.
+    """
     if maker.recipe.backend != "cpu":
         return 0
     try:
-        scenario = maker.scenario_of(trials[0].point, trials[0].seed)
+        scenario = maker.scenario_of(trial.point, trial.seed)
         problem = assemble_on(scenario, maker.data_of(scenario))
     except (NeurosimError, MemoryError):  # said when it is to be trained
         return 0
     network, training = problem.network, problem.training
-    alone = _has_own_course(scenario) or training.needs_feedback or network.batch_norms or len(problem.splits) > 1
-    if alone or not go_side_by_side(network, training, len(trials)):
+    alone = _has_own_course(scenario) or training.needs_feedback or network.batch_norms
+    if alone or (here and len(problem.splits) > 1) or not go_side_by_side(network, training, count):
         return 0
     work = training.epochs * problem.splits["train"].count * network.multiply_adds
-    return max(WORTH_A_PACK, min(MOST_SUMS // training.epochs, MOST_WORK // max(1, work)))
+    return max(WORTH_A_PACK, min(MOST_SUMS // max(1, training.epochs), MOST_WORK // max(1, work)))
 
 
 def _has_own_course(scenario: Scenario) -> bool:
@@ -105,29 +144,41 @@ class Worker:
         self._like: Simulator | None = None
         # Of the trials at hand, the pack that each is in.
         self._packed: dict[str, str] = {}
+        self._batches: list[Batch] = []
 
     def train(self, trials: Sequence[Trial]) -> list[Ended]:
-        """Train trials of one point that differ in their seed; those that are there by now are left as they are.
+        """Train trials, of which those of one point come one after the other; what is there by now is left as it is.
 
-        Where the first one is stopped early, so are the others.
+        Where the first one of a point is stopped early, so are the others of it.
         """
         there = set(os.listdir(self._out))
+        self._packed, self._batches = {}, []
+        faults: dict[str, str] = {}
+        for _, group in groupby(trials, lambda trial: trial.point):
+            faults |= self._train_point(list(group), there)
+        for batch, left in self._keep_batches(faults):
+            faults |= self._one_by_one(batch.scenario, left, Observer())
+        return [Ended(trial, faults.get(trial.name, ""), self._packed.get(trial.name, "")) for trial in trials]
+
+    def _train_point(self, trials: Sequence[Trial], there: Collection[str]) -> dict[str, str]:
+        """Train trials of one point; returns by name why some are not trained.
+
+        Those in `self._batches` are trained, and not kept yet.
+        """
         missing = [trial for trial in trials if trial.name not in there or not has_ended(self._out / trial.name)]
-        self._packed = {}
+        faults: dict[str, str] = {}
         try:
             scenario = self._maker.scenario_of(trials[0].point, trials[0].seed)
             if folder_name(self._maker.identity_of(scenario)) != trials[0].name:
                 raise UsageError("the scenario, its data or a plugin was changed while the sweep was under way")
-            faults: dict[str, str] = {}
             asked = trials[0].asked
             if asked is not None and asked.prune is not None and missing[:1] == [trials[0]]:
                 faults = self._one_by_one(scenario, missing[:1], asked.observer())
                 missing = missing[1:]
-            left = self._together(scenario, missing) if len(missing) > 1 else missing
+            left = self._together(scenario, missing) if missing else []
         except (NeurosimError, MemoryError) as error:
-            return [Ended(trial, reason_of(error)) for trial in trials]
-        faults |= self._one_by_one(scenario, left, Observer())
-        return [Ended(trial, faults.get(trial.name, ""), self._packed.get(trial.name, "")) for trial in trials]
+            return {trial.name: reason_of(error) for trial in trials}
+        return faults | self._one_by_one(scenario, left, Observer())
 
     def _one_by_one(self, scenario: Scenario, trials: Sequence[Trial], observer: Observer) -> dict[str, str]:
         """Train one after the other; returns by name why some have no folder. Raises StoppedEarlyError."""
@@ -175,20 +226,34 @@ class Worker:
             return list(trials)
         first.prepare()  # as `neurosim.run` does, it tries derivatives first
         batch = Batch(scenario, trials, first, together)
-        left = {number: trials[number] for number in np.flatnonzero(~batch.finite).tolist()}
-        good = np.flatnonzero(batch.finite).tolist()
-        if len(good) >= WORTH_A_PACK:
-            self._pack(batch, good)
-        for number in good:
-            if trials[number].name in self._packed:
-                continue
-            try:
-                simulator, result = self._adopted(batch, number)
-            except DivergedError:  # with the last weights
-                left[number] = trials[number]
-                continue
-            self._keep_result(simulator, result, trials[number])
-        return list(left.values())
+        self._batches.append(batch)
+        return [trials[number] for number in np.flatnonzero(~batch.finite).tolist()]
+
+    def _keep_batches(self, faults: dict[str, str]) -> Iterator[tuple[Batch, list[Trial]]]:
+        """Keep what was trained side by side; yields what is left of a batch: it diverged with its last weights.
+
+        Why something cannot be kept is added to `faults`, by name.
+        """
+        try:
+            if sum(int(batch.finite.sum()) for batch in self._batches) >= WORTH_A_PACK:
+                self._pack()
+        except (NeurosimError, MemoryError) as error:
+            faults |= {trial.name: reason_of(error) for batch in self._batches for trial in batch.trials}
+            return
+        for batch in self._batches:
+            left = []
+            for number in np.flatnonzero(batch.finite).tolist():
+                trial = batch.trials[number]
+                if trial.name in self._packed:
+                    continue
+                try:
+                    self._keep_result(*self._adopted(batch, number), trial)
+                except DivergedError:
+                    left.append(trial)
+                except (NeurosimError, MemoryError) as error:
+                    faults[trial.name] = reason_of(error)
+            if left:
+                yield batch, left
 
     def _adopted(self, batch: Batch, number: int) -> tuple[Simulator, Result]:
         """The network of a trial in a batch, and its result; raises DivergedError as `result_of`."""
@@ -196,18 +261,29 @@ class Worker:
         batch.adopted_by(simulator, number)
         return simulator, result_of(simulator, None, batch.seconds)
 
-    def _pack(self, batch: Batch, good: Sequence[int]) -> None:
-        """Keep trials in a pack, as far as they can be in one."""
+    def _pack(self) -> None:
+        """Keep what was trained side by side in packs, as far as it can be in one."""
+        parts = [part for batch in self._batches if (part := self._part(batch)) is not None]
+        parts.sort(key=lambda part: part.shape)
+        for _, group in groupby(parts, lambda part: part.shape):
+            alike = list(group)
+            place = write_pack(self._out, joined(alike))
+            self._packed |= {name: place.name for part in alike for name in part.names}
+
+    def _part(self, batch: Batch) -> Part | None:
+        """What a pack has of a batch; None where it cannot be in one."""
         finals = batch.finals()
+        good = np.flatnonzero(batch.finite).tolist()
         kept = [number for number in good if same_kind(finals[number], finals[good[0]])]
         if not kept:
-            return
+            return None
         seedless = with_seed(batch.scenario, NO_SEED)
-        simulator, result = self._adopted(batch, kept[0])
+        try:
+            simulator, result = self._adopted(batch, kept[0])
+        except DivergedError:
+            return None
         common = in_common(seedless, simulator, result, self._maker.identity_of(seedless))
-        if common is not None:
-            place = write_pack(self._out, batch.pack(kept, finals, common))
-            self._packed |= {batch.trials[number].name: place.name for number in kept}
+        return None if common is None else batch.part(kept, finals, common)
 
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
         def keep(folder: RunFolder, identity: Identity) -> None:

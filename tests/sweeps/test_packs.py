@@ -55,6 +55,18 @@ def test_a_packed_trial_gives_the_folder_of_the_trial_alone(tmp_path, name, sett
     assert contents(unpacked(packed / folder.name)) == contents(folder)
 
 
+def test_points_of_one_architecture_share_a_pack(tmp_path):
+    rates = [0.001 * (number + 1) for number in range(WORTH_A_PACK)]
+    points = [{"optimizer.lr": rate, "optimizer.beta1": 0.8} for rate in rates]
+    swept = sweep(XOR, points, tmp_path / "packed", seeds=[3], jobs=1)
+    assert [file.suffix for file in (tmp_path / "packed").iterdir()] == [".safetensors"]
+    assert len(swept.table.places) == WORTH_A_PACK
+    assert sweep(XOR, points, tmp_path / "packed", seeds=[3], jobs=1).trained == 0
+    (place,) = sweep(XOR, points[5:6], tmp_path / "alone", seeds=[3], jobs=1).table.places
+    folder = place.entries[0].folder
+    assert contents(unpacked(tmp_path / "packed" / folder.name)) == contents(folder)
+
+
 def test_what_is_packed_is_ranked_as_folders_are(tmp_path):
     whole = sweep(XOR, POINT, tmp_path / "out", seeds=SEEDS, jobs=1)
     assert sweep(XOR, POINT, tmp_path / "out", seeds=SEEDS, jobs=1).trained == 0

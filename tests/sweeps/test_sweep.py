@@ -56,6 +56,9 @@ def test_trials_have_the_bits_of_single_runs(tmp_path, name, settings):
     written = [f"{key}={json.dumps(value)}" for key, value in {**settings, "optimizer.lr": 0.05}.items()]
     alone = single(tmp_path, name, 3, *written)
     trial = place.entries[1].folder
+    (other,) = sweep(Recipe(name, settings), [{"optimizer.lr": 0.05}], tmp_path / "one", seeds=[3], jobs=1).table.places
+    assert other.entries[0].final == place.entries[1].final
+    assert metrics(other.entries[0].folder) == metrics(trial)
     assert (trial / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
     assert metrics(trial) == metrics(alone)
     finals = [json.loads((folder / "summary.json").read_text())["final"] for folder in (trial, alone)]
