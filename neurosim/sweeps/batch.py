@@ -82,7 +82,11 @@ class Batch:
                     for split in rows.keys() - {"train"}:
                         self._measured[split].note(slice(None), epoch, together.evaluate(rows[split])[None])
         # The same for all: those whose settings follow their losses are not trained together.
-        self._settings = [first.settings_of_epoch(epoch) for epoch in range(epochs)]
+        own = first.training
+        if own.schedule is None and not own.schedules and own.batch_schedule is None:
+            self._settings = [first.settings_of_epoch(0)] * epochs
+        else:
+            self._settings = [first.settings_of_epoch(epoch) for epoch in range(epochs)]
         self._parameters = together.parameters
         self.seconds = (time.perf_counter() - start) / len(trials)
         # Of those that are finite throughout.
