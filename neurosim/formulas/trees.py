@@ -37,6 +37,9 @@ class TreePrinter(Printer):
     def write_assign(self, node: form.Assign) -> list[Any]:
         return ["=", self.write_all(node.targets), self.write(node.value)]
 
+    def write_do(self, node: form.Do) -> list[Any]:
+        return ["do", self.write(node.call)]
+
     def write_return(self, node: form.Return) -> list[Any]:
         return ["return"] if node.value is None else ["return", self.write(node.value)]
 
@@ -66,6 +69,9 @@ class TreePrinter(Printer):
 
     def write_index(self, node: form.Index) -> list[Any]:
         return ["[]", node.row, self.write(node.index)]
+
+    def write_entry(self, node: form.Entry) -> list[Any]:
+        return ["entry", self.write(node.index), *map(self._number, node.values)]
 
     def write_unary(self, node: form.Unary) -> Any:
         operand = self.write(node.operand)

@@ -313,7 +313,7 @@ WAYS = {
 
 @pytest.mark.parametrize("name", WAYS)
 def test_ways_to_train(trained, name):
-    agrees(*trained(scenario_of(**{"data": {"source": "moons", "samples": 14}, **WAYS[name]}), 150))
+    assert agrees(*trained(scenario_of(**{"data": {"source": "moons", "samples": 14}, **WAYS[name]}), 150)) == "all"
 
 
 @pytest.mark.parametrize("name", sorted(entry.record.name for entry in REGISTRY.schedules))

@@ -151,6 +151,8 @@ function contour(context, sides, cells, width, height) {
   context.beginPath();
   for (let j = 0; j + 1 < cells; j += 1) {
     for (let i = 0; i + 1 < cells; i += 1) {
+      const at = j * cells + i, above = sides[at] > 0;
+      if (sides[at + 1] > 0 === above && sides[at + cells] > 0 === above && sides[at + cells + 1] > 0 === above) continue;
       const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
       const values = corners.map(([a, b]) => sides[b * cells + a]);
       const ends = [];

@@ -211,6 +211,8 @@ class App extends Tables {
       return;
     }
     soon(state.running, () => {
+      // While this is drawn, the next is got ready.
+      this.worker.postMessage({ do: "more" });
       // Of a network that has been left meanwhile nothing is drawn.
       if (state.values.length === this.network.size) {
         Object.assign(this, { state, values: state.values });
@@ -218,7 +220,6 @@ class App extends Tables {
         this.network.statistics.set(state.statistics);
         this.draw();
       }
-      this.worker.postMessage({ do: "more" });
     });
   }
 
@@ -226,8 +227,8 @@ class App extends Tables {
     const { network, state } = this;
     if (!state || !this.values) return;
     if (network.inputs <= 2) {
-      this.maps.compute(MAP_CELLS);
-      this.maps.compute(CELLS);
+      this.maps.compute(MAP_CELLS, true);
+      this.maps.compute(CELLS, false);
     } else if (this.rows) this.maps.look(this.rows);
     this.pad.draw();
     this.diagram.draw();

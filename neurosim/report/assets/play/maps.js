@@ -5,13 +5,17 @@ class Maps {
     Object.assign(this, { network, box, scales, grids: {} });
   }
 
-  // Outputs of all layers over a grid with so many cells along each side.
-  compute(cells) {
+  // Outputs over a grid with so many cells along each side: of all layers at once, or of each as soon as it is asked for.
+  compute(cells, atOnce) {
     const { network } = this;
     const rows = network.inputs === 1 ? cells : cells * cells;
     const x = this.grids[cells]?.x ?? this.grid(cells, rows);
-    this.grids[cells] = { x, outputs: this.through(x, rows), rows };
-    return this.grids[cells];
+    this.grids[cells] = { x, outputs: atOnce ? this.through(x, rows) : [], rows };
+  }
+
+  outputs(cells, layer) {
+    const { x, outputs, rows } = this.grids[cells];
+    return (outputs[layer] ??= this.through(x, rows, layer)[layer]);
   }
 
   grid(cells, rows) {
@@ -31,26 +35,24 @@ class Maps {
     return x;
   }
 
-  // Outputs of each layer for some rows.
-  through(x, rows) {
+  // Outputs of each layer for some rows, or of one of them only.
+  through(x, rows, only = null) {
     const { network } = this;
-    if (network.machine) return network.machine.through(x, rows);
+    if (network.machine) return network.machine.through(x, rows, only);
     const pass = { rows, training: false, keys: null };
-    const outputs = [];
     let passed = x;
-    for (const layer of network.layers) {
+    return network.layers.slice(0, only === null ? undefined : only + 1).map((layer, k) => {
       passed = layer.forward(passed, pass, network);
-      outputs.push(passed.slice(0, rows * layer.units));
-    }
-    return outputs;
+      return only === null || only === k ? passed.slice(0, rows * layer.units) : null;
+    });
   }
 
   // One unit's numbers, in the colors of the two classes: blue below the middle of its range, orange above it.
   numbers(cells, layer, unit) {
-    const { x, outputs, rows } = this.grids[cells];
-    const source = layer < 0 ? x : outputs[layer];
+    const { x, rows } = this.grids[cells];
+    const source = layer < 0 ? x : this.outputs(cells, layer);
     const width = layer < 0 ? this.network.inputs : this.network.layers[layer].units;
-    return Float64Array.from({ length: rows }, (_, r) => source[r * width + unit]);
+    return new Float64Array(rows).map((_, r) => source[r * width + unit]);
   }
 
   // Some rows of the data, put through the network: for what has more inputs than a plane.

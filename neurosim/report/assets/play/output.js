@@ -7,6 +7,7 @@ class Output {
     Object.assign(this, { root, app });
     this.title = element("h2", root, {}, "What it answers");
     this.canvas = element("canvas", root, { role: "img", "aria-label": "What the network answers", class: "answer" });
+    [this.small, this.marks] = [CELLS, 0].map((size) => element("canvas", null, { width: size, height: size }));
     this.table = element("table", root, { class: "counts" });
     this.canvas.addEventListener("click", (event) => {
       const box = this.canvas.getBoundingClientRect();
@@ -71,10 +72,9 @@ class Output {
     const wide = Math.max(canvas.clientWidth, 160);
     const dense = window.devicePixelRatio || 1;
     const high = app.network.inputs === 2 ? wide : Math.round(0.7 * wide);
-    canvas.width = Math.round(wide * dense);
-    canvas.height = Math.round(high * dense);
-    const context = canvas.getContext("2d");
-    context.scale(dense, dense);
+    const context = sized(canvas, Math.round(wide * dense), Math.round(high * dense));
+    context.setTransform(dense, 0, 0, dense, 0, 0);
+    context.imageSmoothingEnabled = true;
     if (app.network.inputs === 2) this.plane(context, wide);
     else this.curve(context, wide, high);
   }
@@ -85,9 +85,8 @@ class Output {
     const place = looked ?? { layer: network.layers.length - 1, unit: 0 };
     const several = !looked && network.outputs > 1 && app.classes.length > 2;
     if (several) {
-      const { outputs, rows } = maps.grids[CELLS];
-      const last = outputs.at(-1);
-      const answers = Array.from({ length: rows }, (_, r) => {
+      const last = maps.outputs(CELLS, network.layers.length - 1);
+      const answers = Array.from({ length: CELLS * CELLS }, (_, r) => {
         // Cells of these drawings begin at the bottom.
         const turned = (CELLS - 1 - Math.floor(r / CELLS)) * CELLS + (r % CELLS);
         return Array.from(last.subarray(turned * network.outputs, (turned + 1) * network.outputs));
@@ -96,8 +95,7 @@ class Output {
     } else {
       const values = maps.numbers(CELLS, place.layer, place.unit);
       const range = looked ? null : app.range;
-      const small = document.createElement("canvas");
-      [small.width, small.height] = [CELLS, CELLS];
+      const { small } = this;
       const shown = app.discrete && !looked ? values.map((value) => (value > app.threshold ? 1 : 0)) : values;
       tint(small, shown, CELLS, app.discrete && !looked ? [0.5, 0.5] : range);
       context.imageSmoothingEnabled = !app.discrete;
@@ -107,7 +105,21 @@ class Output {
     this.points(context, wide, wide);
   }
 
+  // They have a canvas of their own, which is drawn anew when something about them has changed.
   points(context, wide, high) {
+    const { app, marks } = this;
+    const dense = window.devicePixelRatio || 1;
+    const now = [app.points, app.box, app.showsTest, app.pinned && app.row, wide, high, dense];
+    if (now.some((value, k) => value !== this.marked?.[k])) {
+      const own = sized(marks, Math.round(wide * dense), Math.round(high * dense));
+      own.setTransform(dense, 0, 0, dense, 0, 0);
+      this.mark(own, wide, high);
+      this.marked = now;
+    }
+    context.drawImage(marks, 0, 0, wide, high);
+  }
+
+  mark(context, wide, high) {
     const { app } = this;
     const [x, y] = [scale(app.box[0], [0, wide]), scale(app.box[1], [high, 0])];
     for (const [name, split] of Object.entries(app.points)) {
@@ -121,7 +133,7 @@ class Output {
 
   curve(context, wide, high) {
     const { app } = this;
-    const { outputs, rows } = app.maps.grids[CELLS];
+    const answers = app.maps.outputs(CELLS, app.network.layers.length - 1);
     const [x, y] = [scale(app.box[0], [0, wide]), scale(app.box[1], [high, 0])];
     context.fillStyle = hue("--raised");
     context.fillRect(0, 0, wide, high);
@@ -129,13 +141,22 @@ class Output {
     context.strokeStyle = COLORS[1];
     context.lineWidth = 2.5;
     context.beginPath();
-    for (let r = 0; r < rows; r += 1) {
+    for (let r = 0; r < CELLS; r += 1) {
       const raw = app.box[0][0] + ((r + 0.5) / CELLS) * (app.box[0][1] - app.box[0][0]);
-      const answer = app.inUnits(outputs.at(-1)[r * app.network.outputs]);
+      const answer = app.inUnits(answers[r * app.network.outputs]);
       context.lineTo(x(raw), y(answer));
     }
     context.stroke();
   }
+}
+
+// What draws on a canvas that is empty and has this size.
+function sized(canvas, width, height) {
+  const context = canvas.getContext("2d");
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  context.resetTransform();
+  context.clearRect(0, 0, width, height);
+  return context;
 }
 
 // A table of how many rows of each class are taken for which.
@@ -157,5 +178,5 @@ function countsTable(table, found, names) {
 
 // Numbers from the bottom up, less a threshold, for the line where they cross it.
 function upward(values, threshold) {
-  return Array.from(values, (_, r) => values[(CELLS - 1 - Math.floor(r / CELLS)) * CELLS + (r % CELLS)] - threshold);
+  return values.map((_, r) => values[(CELLS - 1 - Math.floor(r / CELLS)) * CELLS + (r % CELLS)] - threshold);
 }

@@ -25,6 +25,7 @@ class Formulas {
       const rest = body.slice(k + 1);
       if (kind === "return") return parts.length ? this.value(parts[0], known) : undefined;
       if (kind === "=") this.assign(parts[0], this.value(parts[1], known), known);
+      else if (kind === "do") this.value(parts[0], known);
       else if (kind === "for") return this.run([...this.rounds(parts, known), ...rest], known);
       else if (kind !== "if") throw new Unknown(kind);
       else {
@@ -106,6 +107,11 @@ class Formulas {
     if (name === "call") return this.call(parts[0], parts.slice(1).map((part) => this.value(part, known)));
     const values = parts.map((part) => this.value(part, known));
     if (name === "tuple") return values;
+    if (name === "entry") {
+      const [index, ...row] = values;
+      if (typeof index !== "object") return lacking.entry(row, index);
+      return this.places(row, index).reduce((found, [k, test]) => lanes.select(test, row[k], found), NaN);
+    }
     if (name === "and" || name === "or") return lanes.all(name, values.map((value) => lanes.truth(value)));
     if (name === "not") return lanes.not(lanes.truth(values[0]));
     if (name === "?") return this.choose(lanes.truth(values[0]), values[1], values[2]);

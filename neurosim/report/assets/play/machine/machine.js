@@ -131,9 +131,13 @@ class Machine {
   write() {
     const { stages, training, kernels, assembly, vectors } = this;
     const made = stages.filter((stage) => stage.made);
-    const forward = made.flatMap((stage) => this.forwards(stage));
     const gather = this.gathering();
     const scatter = stages.map((stage) => this.scattering(stage));
+    const forward = [];
+    stages.forEach((stage, k) => {
+      if (stage.made) forward.push(...this.forwards(stage));
+      this.passing(`through${k}`, [gather, ...forward], [scatter[k]], false);
+    });
     this.passing("through", [gather, ...forward], scatter, false);
     if (!training) return;
     const { objective, record } = { objective: this.network.loss, record: training.record };
@@ -385,15 +389,16 @@ class Machine {
     return [loss, this.view(address, count * units)];
   }
 
-  // Outputs of each layer for some rows, side by side.
-  through(x, count) {
+  // Outputs of each layer for some rows, side by side, or of one of them only.
+  through(x, count, only = null) {
     const { inputs } = this.network;
-    const outputs = this.stages.map(({ units }) => new Float64Array(count * units));
+    const pass = this.routines[only === null ? "through" : `through${only}`];
+    const outputs = this.stages.map(({ units }, k) => only === null || only === k ? new Float64Array(count * units) : null);
     for (let from = 0; from < count; from += BLOCK) {
       const most = Math.min(BLOCK, count - from);
       this.view(this.block, most * inputs).set(x.slice(from * inputs, (from + most) * inputs));
-      this.routines.through(this.block, 0, 0, this.everything, 0, most);
-      this.stages.forEach(({ units, rows }, k) => outputs[k].set(this.view(rows, most * units), from * units));
+      pass(this.block, 0, 0, this.everything, 0, most);
+      this.stages.forEach(({ units, rows }, k) => outputs[k]?.set(this.view(rows, most * units), from * units));
     }
     return outputs;
   }
