@@ -36,17 +36,17 @@ def always(simulator: Simulator) -> bool:
 
 def shows_plane(simulator: Simulator) -> bool:
     """Whether the answers can be drawn over the plane of two inputs."""
-    return simulator.network.inputs == 2 and bool(simulator.data.classes)
+    return simulator.data.raw_features == 2 and bool(simulator.data.classes)
 
 
 def shows_curve(simulator: Simulator) -> bool:
     """Whether the network is a function of one number, which can be drawn as a curve."""
-    return simulator.network.inputs == 1 and _one_value(simulator)
+    return simulator.data.raw_features == 1 and _one_value(simulator)
 
 
 def shows_surface(simulator: Simulator) -> bool:
     """Whether the network is a function of two numbers, which can be drawn over their plane."""
-    return simulator.network.inputs == 2 and _one_value(simulator)
+    return simulator.data.raw_features == 2 and _one_value(simulator)
 
 
 def shows_inputs(simulator: Simulator) -> bool:
@@ -85,14 +85,14 @@ def no_plane(simulator: Simulator) -> str:
     """Why there is no boundary on the plane of two inputs."""
     if shows_plane(simulator):
         return ""
-    if simulator.network.inputs != 2:
+    if simulator.data.raw_features != 2:
         return f"{_inputs(simulator)}; a boundary can be drawn for two"
     return "the data have no classes, so there is no boundary between them"
 
 
 def no_curve(simulator: Simulator) -> str:
     """Why there is no curve over one input."""
-    one = simulator.network.inputs == 1 and not simulator.data.classes
+    one = simulator.data.raw_features == 1 and not simulator.data.classes
     if one and simulator.network.answers <= MOST_CURVES:
         return ""
     return f"{_inputs_and_outputs(simulator)}; curves are drawn for one input and up to {MOST_CURVES} output values"
@@ -114,7 +114,7 @@ def no_drawn_inputs(simulator: Simulator) -> str:
 
 def no_unit_maps(simulator: Simulator) -> str:
     """Why the units cannot be drawn over the inputs."""
-    if simulator.network.inputs > 2:
+    if simulator.data.raw_features > 2:
         return f"{_inputs(simulator)}; what a unit answers can be drawn over one or two"
     if simulator.network.batch_norms:
         return _BATCH_NORMALIZATION
@@ -193,8 +193,10 @@ def _times(simulator: Simulator) -> int:
 
 
 def _inputs(simulator: Simulator) -> str:
-    count = simulator.network.inputs
-    return f"the network has {count} input{'s' * (count != 1)}"
+    data = simulator.data
+    count = data.raw_features
+    where = "the network has" if data.made is None else "its inputs are made of"
+    return f"{where} {count} {'input' if data.made is None else 'feature'}{'s' * (count != 1)}"
 
 
 def _inputs_and_outputs(simulator: Simulator) -> str:

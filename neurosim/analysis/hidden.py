@@ -175,18 +175,19 @@ class _Rows:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         data, rows = simulator.data, simulator.split_rows("train")
-        chosen = rows.some(np.array(evenly(rows.count, MOST_ROWS)))
+        places = np.array(evenly(rows.count, MOST_ROWS))
+        chosen = rows.some(places)
         self.of = rows.count
         self._inputs = chosen.inputs(np.float64)
         self.targets = chosen.classes.astype(np.int64)
         self.names: tuple[str, ...] = ()
         self._grid = self._inputs[:0]
-        if simulator.network.inputs > NAMED_INPUTS:
+        if data.raw_features > NAMED_INPUTS:
             return
-        raw = np.asarray(data.to_raw(self._inputs), np.float64)
+        raw = data.raw(data.train)[places]
         if self.of <= NAMED_ROWS:
             self.names = tuple("(" + ", ".join(f"{value:.4g}" for value in row) + ")" for row in raw)
-        if simulator.network.inputs == 2:
+        if data.raw_features == 2:
             self._grid = np.asarray(data.to_input(grid_lines(raw).reshape(-1, 2)), np.float64)
 
     def hidden(self, times: Sequence[tuple[float, Parameters]]) -> list[tuple[Array, Array]]:

@@ -102,9 +102,10 @@ def _map(simulator: Simulator, size: int | None = None) -> InputMap:
     points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
     size = min(size or GRID, max(int(math.sqrt(ANSWERS / max(network.outputs, 1))), FEWEST))
-    axes = tuple(input_axis(inputs[:, k], size if network.inputs == 2 else CURVE) for k in range(network.inputs))
+    width = data.raw_features
+    axes = tuple(input_axis(inputs[:, k], size if width == 2 else CURVE) for k in range(width))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
-    rows = data.to_input(grid.reshape(-1, network.inputs))
+    rows = data.to_input(grid.reshape(-1, width))
     if data.classes:
         outputs, away = outputs_and_sides(simulator, rows)
         away = away.reshape(-1, *grid.shape[:-1])
@@ -127,9 +128,9 @@ def _numbered(count: int) -> tuple[str, ...]:
 
 
 def input_names(simulator: Simulator) -> tuple[str, ...]:
-    """Names of the inputs."""
-    count = simulator.network.inputs
-    return simulator.data.feature_labels or tuple(f"input {k + 1}" for k in range(count))
+    """Names of what is drawn over: the features of the data, of which the inputs of the network may be made."""
+    data = simulator.data
+    return data.raw_labels or tuple(f"input {k + 1}" for k in range(data.raw_features))
 
 
 def input_axis(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -142,5 +143,4 @@ def input_axis(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 def input_points(simulator: Simulator, split: str) -> Points:
     """The rows of a split, in the units of the data set."""
     data, rows = simulator.data, getattr(simulator.data, split)
-    inputs = rows.features.astype(np.float64) * data.scale + data.shift
-    return Points(data.to_raw(inputs), rows.targets if data.classes else data.to_target_units(rows.targets))
+    return Points(data.raw(rows), rows.targets if data.classes else data.to_target_units(rows.targets))

@@ -75,10 +75,11 @@ def unit_maps(simulator: Simulator) -> UnitMaps:
     """The maps of a network of one or two inputs, without batch normalization."""
     network, data = simulator.network, simulator.data
     points = input_points(simulator, "train")
-    count = GRID if network.inputs == 2 else CURVE
-    axes = tuple(input_axis(points.inputs[:, k], count) for k in range(network.inputs))
+    width = data.raw_features
+    count = GRID if width == 2 else CURVE
+    axes = tuple(input_axis(points.inputs[:, k], count) for k in range(width))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
-    rows = data.to_input(grid.reshape(-1, network.inputs))
+    rows = data.to_input(grid.reshape(-1, width))
     active = of_kind(network.layers, Activated)
     chosen = active if len(active) <= MOST_LAYERS else (*active[: MOST_LAYERS - 1], active[-1])
     picked = {layer.name: evenly(layer.output_shape[0], MOST_UNITS) for layer in chosen}

@@ -23,15 +23,13 @@ from numpy.typing import NDArray
 from neurosim.data.checks import check_table
 from neurosim.data.columns import filled, unscaled, with_means
 from neurosim.data.ignoring import without_classes
+from neurosim.data.making import MadeInputs
+from neurosim.data.scaling import Floats, affine, scaled_features, standard
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin.columns import Column
 from neurosim.plugin.function_records import Table
 from neurosim.printable import labels
 from neurosim.randomness import Stream
-
-Floats = NDArray[np.float64]
-# float64 numbers that are scaled at a time.
-IN_CACHE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,8 @@ class Split:
         Empty where these are zeros in place of rows that nobody has read.
     weights : float32 array (rows,), or (0,)
         What the loss of each row is multiplied by, 1 on the average; empty where all count the same.
+    raw : array (rows, features of the table), or (0, 0)
+        The features that the inputs are made of; empty where these are the features themselves (see `Prepared.raw`).
     """
 
     features: NDArray[Any]
@@ -58,6 +58,7 @@ class Split:
     rows: NDArray[np.int64]
     sha256: str
     weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    raw: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,6 +94,9 @@ class Prepared:
         Whether the table has bytes.
     left_out : int
         As in `Table`.
+    made : MadeInputs or None
+        How inputs are made of the features of the table; `feature_names` are then those of the inputs, and
+        ``made * feature_scale + feature_shift`` is what the network gets. None where they are the features themselves.
     """
 
     train: Split
@@ -111,6 +115,7 @@ class Prepared:
     columns: tuple[Column, ...] = ()
     pixels: bool = False
     left_out: int = 0
+    made: MadeInputs | None = None
 
     @property
     def rows(self) -> int:
@@ -130,8 +135,23 @@ class Prepared:
 
     @cached_property
     def feature_labels(self) -> tuple[str, ...]:
-        """Names of the features as they are shown."""
+        """Names of the network's inputs as they are shown."""
         return labels(self.feature_names)
+
+    @property
+    def raw_names(self) -> tuple[str, ...]:
+        """Names of the features of the table."""
+        return self.feature_names if self.made is None else self.made.features
+
+    @cached_property
+    def raw_labels(self) -> tuple[str, ...]:
+        """Names of the features of the table as they are shown."""
+        return labels(self.raw_names if self.made is None else self.made.names)
+
+    @property
+    def raw_features(self) -> int:
+        """The number of features of the table, of which the inputs may be made."""
+        return self.inputs if self.made is None else self.made.count
 
     @cached_property
     def target_labels(self) -> tuple[str, ...]:
@@ -140,12 +160,19 @@ class Prepared:
 
     @property
     def inputs(self) -> int:
-        """The number of features."""
+        """The number of the network's inputs."""
         return int(self.train.features.shape[1])
 
     def to_input(self, raw: NDArray[Any]) -> Floats:
-        """What the network gets for values as the table has them: float64 (rows, features)."""
-        return np.asarray(raw, dtype=np.float64) * self.feature_scale + self.feature_shift
+        """What the network gets for values as the table has them: float64 (rows, inputs)."""
+        made = np.asarray(raw, dtype=np.float64) if self.made is None else self.made.of(raw)
+        return made * self.feature_scale + self.feature_shift
+
+    def raw(self, split: Split) -> Floats:
+        """The rows of a split as the table has them: float64 (rows, features)."""
+        if self.made is not None:
+            return split.raw.astype(np.float64)
+        return self.to_raw(split.features.astype(np.float64) * self.scale + self.shift)
 
     @property
     def scales_targets(self) -> bool:
@@ -157,7 +184,7 @@ class Prepared:
         return (np.asarray(outputs, dtype=np.float64) - self.target_shift) / self.target_scale
 
     def to_raw(self, inputs: NDArray[Any]) -> Floats:
-        """The values as the table has them, from the network's inputs: float64 (rows, features)."""
+        """The values as the table has them, or as they are made of these, from the inputs: float64 (rows, inputs)."""
         return (np.asarray(inputs, dtype=np.float64) - self.feature_shift) / self.feature_scale
 
 
@@ -171,6 +198,7 @@ def prepare(
     standardize: bool = False,
     standardize_targets: bool = False,
     ignore: Sequence[str] = (),
+    inputs: Sequence[str] = (),
 ) -> Prepared:
     """Check, split and scale a table.
 
@@ -193,6 +221,10 @@ def prepare(
         The same for each target; classes stay what they are.
     ignore : sequence of str
         Classes whose rows are left out. The others keep their numbers.
+    inputs : sequence of str
+        Expressions of the features, of which each becomes an input (see `MadeInputs`); none: the features themselves.
+        They are made of the values of the table, once categories are encoded and missing values replaced, and scaled
+        afterward, each as if it were a feature.
 
     Raises
     ------
@@ -207,19 +239,23 @@ def prepare(
     chosen = _deal(table, seed, test_fraction, validation_fraction)
     train = chosen["train"]
     # What is learned from the training rows alone: means, and scales; to copy all of them takes longer than that.
-    learns = standardize or bool(table.columns)
+    learns = standardize or bool(table.columns or inputs)
     learned_from = table.features[train] if learns and len(train) < len(table.features) else table.features
     columns = with_means(table.columns, learned_from)
-    feature_scale, feature_shift = _affine(filled(columns, learned_from), normalize, standardize)
+    made = _making(table, inputs) if inputs else None
+    known = filled(columns, learned_from)
+    feature_scale, feature_shift = affine(known if made is None else made.finite(known), normalize, standardize)
     if columns:
         plain = unscaled(columns)
+        if made is not None:
+            plain = np.array([place is not None and plain[place] for place in made.plain])
         feature_scale, feature_shift = np.where(plain, 1.0, feature_scale), np.where(plain, 0.0, feature_shift)
     # One scale and shift for all features can be left to the engine.
     scales_targets = standardize_targets and not table.classes
     outputs = 0 if table.classes else table.targets.shape[1]
     target_scale, target_shift = np.ones(outputs), np.zeros(outputs)
     if scales_targets:
-        target_scale, target_shift = _standard("targets", table.targets[train].astype(np.float64))
+        target_scale, target_shift = standard("targets", table.targets[train].astype(np.float64))
     as_bytes = table.features.dtype == np.uint8 and not standardize
 
     def split(
@@ -236,14 +272,20 @@ def prepare(
             features, targets = features[rows], targets[rows]
             given = None if given is None else given[rows]
         digest = _digest(features, targets, table.classes, given)
+        raw = np.zeros((0, 0), np.float32)
         if not as_bytes:
-            features = _scaled(filled(columns, features), feature_scale, feature_shift)
+            features = filled(columns, features)
+            if made is not None:
+                raw = np.ascontiguousarray(features)
+                features = made.finite(features)
+            features = scaled_features(features, feature_scale, feature_shift)
         if scales_targets:
             targets = targets.astype(np.float64) * target_scale + target_shift
         kind = np.int64 if table.classes else np.float32
         weights = np.zeros(0, np.float32) if given is None else _mean_one(name, given)
         rows = numbers[part][rows] if part in numbers else rows
-        return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows, digest, weights)
+        learned = np.ascontiguousarray(targets, dtype=kind)
+        return Split(np.ascontiguousarray(features), learned, rows, digest, weights, raw)
 
     def of_table(name: str) -> Split | None:
         return split(name, "", table.features, table.targets, chosen[name], table.weights)
@@ -270,13 +312,24 @@ def prepare(
         target_scale=target_scale,
         target_shift=target_shift,
         classes=tuple(table.classes),
-        feature_names=tuple(table.feature_names),
+        feature_names=tuple(table.feature_names) if made is None else made.texts,
         image_shape=tuple(table.image_shape),
         target_names=tuple(table.target_names),
         columns=columns,
         pixels=table.features.dtype == np.uint8,
         left_out=int(table.left_out),
+        made=made,
     )
+
+
+def _making(table: Table, inputs: Sequence[str]) -> MadeInputs:
+    """How the inputs are made of the features of a table; raises UsageError where they cannot be."""
+    if table.image_shape or table.features.dtype == np.uint8:
+        raise UsageError(
+            "inputs: they are made of columns of numbers, and the rows of this data set are images",
+            "Leave inputs out: the pixels are the inputs.",
+        )
+    return MadeInputs(tuple(inputs), tuple(table.feature_names), table.features.shape[1])
 
 
 def _mean_one(split: str, weights: NDArray[Any]) -> NDArray[np.float32]:
@@ -365,48 +418,3 @@ def _shares(sizes: NDArray[np.int64], name: str, fraction: float, free: NDArray[
             "Choose a larger share, or 0 to keep no rows apart.",
         )
     return taken
-
-
-def _affine(train: NDArray[Any], normalize: tuple[float, float] | None, standardize: bool) -> tuple[Floats, Floats]:
-    """Scale and shift of each feature, from the values in the table to the network's inputs."""
-    features = train.shape[1]
-    if normalize is not None and standardize:
-        raise UsageError("normalize and standardize exclude each other", "Leave one of them out.")
-    if standardize:
-        return _standard("features", train.astype(np.float64))
-    mean, deviation = normalize if normalize is not None else (0.0, 1.0)
-    if not (abs(mean) <= 1e18 and 1e-18 <= deviation <= 1e18):  # what float32 can divide by
-        raise UsageError(
-            f"normalize: mean = {mean}, std = {deviation}: expected ordinary numbers and a positive std",
-            "MNIST uses  normalize = { mean = 0.1307, std = 0.3081 }.",
-        )
-    largest = 255.0 if train.dtype == np.uint8 else 1.0
-    return np.full(features, 1.0 / (largest * deviation)), np.full(features, -mean / deviation)
-
-
-def _standard(what: str, values: Floats) -> tuple[Floats, Floats]:
-    """Scale and shift that give each column mean 0 and standard deviation 1; a constant one becomes 0."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
-    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise DataError(f"the {what} are too large to standardize", "Give them in another unit.")
-    # Compared with itself: the deviation of a constant may be a rounding error above 0.
-    constant = (values == values[0]).all(axis=0) | (deviation == 0)
-    scale = 1.0 / np.where(constant, 1.0, deviation)
-    return scale, np.where(constant, -values[0], -mean * scale)
-
-
-def _scaled(features: NDArray[Any], scale: Floats, shift: Floats) -> NDArray[np.float32]:
-    """The inputs, a few rows at a time: what is in between stays in the processor's cache."""
-    scaled = np.empty(features.shape, np.float32)
-    rows = max(IN_CACHE // max(features.shape[1], 1), 1)
-    for start in range(0, len(features), rows):
-        some = slice(start, start + rows)
-        with np.errstate(over="ignore", invalid="ignore"):
-            exact = features[some].astype(np.float64)
-            exact *= scale
-            exact += shift
-            scaled[some] = exact
-        if not np.isfinite(scaled[some]).all():
-            raise DataError("the features are too large for float32", "Scale them with standardize = true.")
-    return scaled

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.data.making import MadeInputs, made_of
 from neurosim.errors import UsageError
 from neurosim.exchange.onnx_graph import DOUBLE, FLOAT, Array, Graph
+from neurosim.exchange.onnx_inputs import write_inputs
 from neurosim.exchange.onnx_layers import Writer, write_layers
 from neurosim.exchange.refusals import refusal
 from neurosim.formulas.operators import Tensor
@@ -50,7 +52,8 @@ def onnx_files(simulator: Simulator) -> dict[str, bytes]:
     ]
     if missing:
         raise refusal("ONNX", missing)
-    graph = network_graph(network, arrays, Scaling.described(words))
+    scaling = Scaling.described(words)
+    graph = network_graph(network, arrays, scaling)
     scenario = simulator.scenario.scenario
     facts = {"title": scenario.headline}
     for name, listed in (
@@ -62,13 +65,15 @@ def onnx_files(simulator: Simulator) -> dict[str, bytes]:
             facts[name] = json.dumps(listed, ensure_ascii=False)
     facts |= _scaling_in_words(words) | {DESCRIPTION: json.dumps(words)}
     about = scenario.headline
-    return {".onnx": graph.message({INPUTS: network.input_shape}, facts, about)}
+    return {".onnx": graph.message({INPUTS: scaling.shape(network)}, facts, about)}
 
 
 def _scaling_in_words(words: Mapping[str, Any]) -> dict[str, str]:
     """What the graph does to raw rows, and to outputs where those are values of another scale."""
     found = {}
     given, target = words["input"], words["target"]
+    if "made" in given:
+        found["inputs"] = f"the graph makes its inputs of the features: {', '.join(given['made']['inputs'])}"
     if np.any(np.not_equal(given["scale"], 1)) or np.any(given["shift"]):
         found["scaling"] = (
             f"the graph scales its inputs: raw * scale + shift, scale {given['scale']}, shift {given['shift']}"
@@ -88,24 +93,34 @@ class Scaling:
         Inputs are ``raw * scale + shift``.
     target_scale, target_shift : array
         Outputs are ``value * target_scale + target_shift``; empty where there are classes.
+    made : MadeInputs or None
+        What is made of raw rows before they are scaled.
     """
 
     scale: Array
     shift: Array
     target_scale: Array
     target_shift: Array
+    made: MadeInputs | None = None
 
     @classmethod
     def described(cls, words: Mapping[str, Any]) -> Scaling:
         """The scaling that the description in a model file has."""
         given, target = words["input"], words["target"]
-        numbers = (given["scale"], given["shift"], target["scale"], target["shift"])
-        return cls(*(np.asarray(number, np.float64) for number in numbers))
+        scale, shift, target_scale, target_shift = (
+            np.asarray(part[key], np.float64) for part in (given, target) for key in ("scale", "shift")
+        )
+        made = made_of(given.get("made"), tuple(given["features"]))
+        return cls(scale, shift, target_scale, target_shift, made)
+
+    def shape(self, network: Network) -> tuple[int, ...]:
+        """The shape of a raw row."""
+        return network.input_shape if self.made is None else (self.made.count,)
 
     @property
     def changes_inputs(self) -> bool:
         """Whether inputs are anything but the raw rows."""
-        return bool((self.scale != 1).any() or self.shift.any())
+        return bool(self.made is not None or (self.scale != 1).any() or self.shift.any())
 
     @property
     def changes_targets(self) -> bool:
@@ -127,6 +142,9 @@ def network_graph(network: Network, arrays: Mapping[str, Array], scaling: Scalin
     single = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
     writer = Writer(single, graph, Tensor(INPUTS), network.input_shape)
     if scaling.changes_inputs:
+        if scaling.made is not None:
+            graph.scope = "inputs"
+            writer.x = write_inputs(graph, scaling.made, writer.x)
         graph.scope = "scaling"
         _double(
             writer,

@@ -125,19 +125,20 @@ def _own(read: Read, registry: Registry) -> tuple[dict[str, Array], Words] | Non
             for entry in (*network.parameters, *network.statistics)
         }
         Identity.from_json(words["identity"])
-        graph = network_graph(network, arrays, Scaling.described(words))
+        scaling = Scaling.described(words)
+        graph = network_graph(network, arrays, scaling)
     except (NeurosimError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         # What is wrong with the graph itself will be said when it is read.
         return None
-    return (arrays, words) if _is_same(graph, read, network) else None
+    return (arrays, words) if _is_same(graph, read, scaling.shape(network)) else None
 
 
 def _as_here(array: Array, shape: Sequence[int]) -> Array:
     return array.transpose(2, 3, 1, 0) if len(shape) == 4 else array.reshape(shape)
 
 
-def _is_same(graph: Graph, read: Read, network: Network) -> bool:
-    if (read.given, read.shape, read.outputs) != (INPUTS, tuple(network.input_shape), tuple(graph.outputs)):
+def _is_same(graph: Graph, read: Read, shape: tuple[int, ...]) -> bool:
+    if (read.given, read.shape, read.outputs) != (INPUTS, tuple(shape), tuple(graph.outputs)):
         return False
     if list(map(_comparable, graph.nodes)) != list(map(_comparable, read.nodes)):
         return False

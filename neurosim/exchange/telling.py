@@ -43,11 +43,16 @@ def about_rows(simulator: Simulator) -> list[str]:
     elif data.normalize is not None:
         words += f", the inputs as (value - {number(data.normalize.mean)}) / {number(data.normalize.std)}"
     elif data.standardize:
-        which = "each input that is no category" if simulator.data.columns else "each input"
+        categories = simulator.data.columns and simulator.data.made is None
+        which = "each input that is no category" if categories else "each input"
         words += f", {which} with mean 0 and standard deviation 1 on the training rows"
     if simulator.data.scales_targets:
         words += ", and so each target" if data.standardize else ", each target with mean 0 and deviation 1"
-    return comment(f"{words}.{_about_columns(simulator.data.columns)}")
+    made = simulator.data.made
+    if made is None:
+        return comment(f"{words}.{_about_columns(simulator.data.columns)}")
+    inputs = (f"x[:, {k}] = {text}" for k, text in enumerate(labels(made.texts)))
+    return comment(f"{words}. Inputs are made of the features {listed(labels(made.names))}: {listed(inputs)}.")
 
 
 def _about_columns(columns: Sequence[Column]) -> str:

@@ -20,7 +20,7 @@ from neurosim.printable import arguments
 # Keys of ``[data]`` that belong to the scenario, whatever the data set is.
 SCENARIO_KEYS = (
     "source", "seed", "validation_fraction", "test_fraction", "normalize", "standardize", "standardize_targets",
-    "ignore",
+    "ignore", "inputs",
 )  # fmt: skip
 
 

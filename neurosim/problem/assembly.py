@@ -143,6 +143,7 @@ def _prepared(section: DataSection, table: Table) -> Prepared:
         standardize=section.standardize,
         standardize_targets=bool(section.standardize_targets),
         ignore=section.ignore or (),
+        inputs=section.inputs or (),
     )
 
 
@@ -237,7 +238,7 @@ def _given_weights(rows: Rows, weights: ArrayLike) -> NDArray[np.float64]:
 
 
 def _given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Rows:
-    x = given_features(network, features)
+    x = given_features(network.inputs, features)
     outputs = network.outputs
     y = np.asarray(targets)
     if x.shape[0] == 0:
@@ -258,12 +259,12 @@ def _given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Ro
     return Rows(x, y.astype(np.float64), np.zeros(0, np.int32), "none")
 
 
-def given_features(network: Network, features: ArrayLike) -> NDArray[Any]:
-    """Inputs that a caller gives as a float array (rows, inputs); raises ShapeError, and UsageError if not numbers."""
+def given_features(width: int, features: ArrayLike) -> NDArray[Any]:
+    """Rows of so many numbers that a caller gives, as floats; raises ShapeError, and UsageError if not numbers."""
     x = np.asarray(features)
-    if x.ndim < 2 or math.prod(x.shape[1:]) != network.inputs:
-        raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {network.inputs})")
-    rows = x.reshape(x.shape[0], network.inputs)
+    if x.ndim < 2 or math.prod(x.shape[1:]) != width:
+        raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {width})")
+    rows = x.reshape(x.shape[0], width)
     try:
         return rows if rows.dtype == np.float32 else rows.astype(np.float64)
     except (TypeError, ValueError) as error:

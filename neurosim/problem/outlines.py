@@ -22,7 +22,7 @@ def data_or_outline(scenario: Scenario, data_dir: Path | str | None = None) -> P
     The zeros take no memory. Raises as `load_data` does.
     """
     dataset = scenario.data.record
-    if scenario.table is not None or dataset.outline is None or scenario.data.ignore:
+    if scenario.table is not None or dataset.outline is None or scenario.data.ignore or scenario.data.inputs:
         return load_data(scenario, data_dir)
     with blamed(scenario):
         outline = dataset.outline(**scenario.data.options)

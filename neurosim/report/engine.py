@@ -21,7 +21,7 @@ def engine(script: Script) -> str:
 
     It is one function, so that a page can have it and give its text to a worker.
     """
-    parts = [asset("lacking.js"), script.source, *(asset(f"play/{name}.js") for name in MODULES)]
+    parts = [asset("lacking.js"), asset("making.js"), script.source, *(asset(f"play/{name}.js") for name in MODULES)]
     return (
         "function engine() {\n"
         + "\n".join(parts)

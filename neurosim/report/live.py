@@ -117,7 +117,7 @@ def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] |
     margin = 0.15 * (float(np.ptp(targets)) or 1.0)
     return {
         "labels": list(input_names(simulator)),
-        "axes": [_ends(input_axis(inputs[:, k], 2)) for k in range(network.inputs)],
+        "axes": [_ends(input_axis(inputs[:, k], 2)) for k in range(data.raw_features)],
         "range": [float(targets.min()) - margin, float(targets.max()) + margin],
         "classes": list(data.class_labels),
         "threshold": network.loss.record.threshold,
@@ -155,6 +155,7 @@ def _net(simulator: Simulator, recording: Recording, places: list[int], script: 
     return {
         "scale": np.broadcast_to(data.feature_scale, network.inputs).tolist(),
         "shift": np.broadcast_to(data.feature_shift, network.inputs).tolist(),
+        "made": None if data.made is None else data.made.steps,
         "layers": layers,
         "size": frames.shape[1],
         "parameters": base64.b64encode(frames.astype("<f4").tobytes()).decode(),
@@ -184,7 +185,7 @@ def _hidden(
         "inputs": list(input_names(simulator)),
         "rows": _points(train.inputs[rows], train.targets[rows]),
         "names": list(space.names),
-        "grid": grid_lines(train.inputs).tolist() if network.inputs == 2 else [],
+        "grid": grid_lines(train.inputs).tolist() if simulator.data.raw_features == 2 else [],
     }
 
 

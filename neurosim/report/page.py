@@ -15,6 +15,7 @@ from neurosim.report.sections import contents
 SCRIPTS = (
     "basics",
     "lacking",
+    "making",
     "network",
     "timeline",
     "curves",

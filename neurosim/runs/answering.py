@@ -16,6 +16,7 @@ from neurosim.data.columns import filled
 from neurosim.data.csv_columns import read_learned
 from neurosim.data.frames import array_of, by_place, columns_of, learned_inputs, learned_numbers
 from neurosim.data.image_files import files_to_answer_for, holds_images, read_images
+from neurosim.data.making import MadeInputs
 from neurosim.errors import DataError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.network.network import Network
@@ -54,6 +55,8 @@ class Model:
         The columns that the inputs are made of; empty where each is a number by itself.
     image_shape : tuple of int
         Height and width, and channels in color, of the images of bytes that it learned from; empty elsewhere.
+    made : MadeInputs or None
+        How its inputs are made of the features, before they are scaled; None where they are the features themselves.
     """
 
     path: Path | None
@@ -69,6 +72,7 @@ class Model:
     mixed: str = ""
     columns: tuple[Column, ...] = ()
     image_shape: tuple[int, ...] = ()
+    made: MadeInputs | None = None
 
     def outputs(self, X: ArrayLike) -> NDArray[Any]:
         """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
@@ -86,7 +90,9 @@ class Model:
         UsageError
             When X is not of finite numbers, or too large for float32 when scaled.
         """
-        raw = given_features(self.network, self._by_name(X)).astype(np.float64, copy=False)
+        raw = given_features(self._width, self._by_name(X)).astype(np.float64, copy=False)
+        if self.made is not None and np.isfinite(raw).all():
+            raw = self._made(raw)
         with np.errstate(all="ignore"):
             scaled = (raw * self.scale + self.shift).astype(np.float32)
         if not np.isfinite(scaled).all():
@@ -112,6 +118,18 @@ class Model:
         """Copies of the running means and variances of batch normalization by name; `Simulator.set_statistics`."""
         own = self._backend
         return own.statistics if isinstance(own, Simulator) else self.network.named_statistics(own.statistics.copy())
+
+    @property
+    def _width(self) -> int:
+        """How many features a row has."""
+        return self.network.inputs if self.made is None else self.made.count
+
+    def _made(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        assert self.made is not None
+        try:
+            return self.made.finite(raw)
+        except DataError as error:
+            raise UsageError(error.message, error.hint) from error
 
     @property
     def _column_names(self) -> tuple[str, ...]:
@@ -163,7 +181,7 @@ class Model:
         DataError
             When the file is missing or damaged, or has not what the network needs.
         """
-        file, inputs = Path(path), self.network.inputs
+        file, inputs = Path(path), self._width
         if holds_images(file):
             return self._images(file)
         with open_ordinary(file) as stream:
@@ -212,7 +230,7 @@ def model_of(simulator: Simulator) -> Model:
         None,
         simulator.network,
         data.classes,
-        data.feature_names,
+        data.raw_names,
         data.feature_scale,
         data.feature_shift,
         data.target_names,
@@ -221,4 +239,5 @@ def model_of(simulator: Simulator) -> Model:
         simulator,
         columns=data.columns,
         image_shape=data.image_shape if data.pixels else (),
+        made=data.made,
     )

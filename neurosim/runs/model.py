@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.data.columns import column_words
+from neurosim.data.making import made_words
 from neurosim.errors import DataError
 from neurosim.files.sealed import MOST_WORDS, seal, unseal
 from neurosim.network.network_section import NetworkSection
@@ -40,7 +41,8 @@ def described(simulator: Simulator, identity: Identity | None = None) -> dict[st
         "input": {
             "scale": _shortest(scale),
             "shift": _shortest(shift),
-            "features": list(data.feature_names),
+            "features": list(data.raw_names),
+            **({} if data.made is None else {"made": made_words(data.made)}),
             **({"columns": [column_words(column) for column in data.columns]} if data.columns else {}),
             **({"image_shape": list(data.image_shape)} if data.pixels and data.image_shape else {}),
         },

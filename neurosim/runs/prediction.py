@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.select import make_backend
 from neurosim.data.columns import column_of
+from neurosim.data.making import MadeInputs, made_of
 from neurosim.errors import DataError, NeurosimError
 from neurosim.network.layers import Stack, choose
 from neurosim.network.network import Network
@@ -106,6 +107,7 @@ def load_model(
         since.remark,
         found.columns,
         found.image_shape,
+        found.made,
     )
 
 
@@ -123,6 +125,7 @@ class Described(NamedTuple):
     target_shift: NDArray[np.float64]
     columns: tuple[Column, ...]
     image_shape: tuple[int, ...]
+    made: MadeInputs | None
 
 
 def described_model(
@@ -132,7 +135,10 @@ def described_model(
     try:
         network, plugins = described_network(words, known)
         classes, features = _names(words["classes"]), _names(words["input"]["features"])
-        _check(network, tensors, classes, features)
+        made = made_of(words["input"].get("made"), features)
+        if made is not None and len(made.texts) != network.inputs:
+            raise ValueError(f"it makes {len(made.texts)} inputs for {network.inputs} inputs of the network")
+        _check(network, tensors, classes, features if made is None else made.texts)
         scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
         target = words["target"]
         targets = _names(target["names"])
@@ -142,7 +148,18 @@ def described_model(
         columns = _columns(words["input"].get("columns", []), features)
         image_shape = _image_shape(words["input"].get("image_shape", []), network)
         return Described(
-            network, plugins, classes, features, scale, shift, targets, target_scale, target_shift, columns, image_shape
+            network,
+            plugins,
+            classes,
+            features,
+            scale,
+            shift,
+            targets,
+            target_scale,
+            target_shift,
+            columns,
+            image_shape,
+            made,
         )
     except NeurosimError as error:
         raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error

@@ -107,6 +107,12 @@ class DataSection(Naming):
         min_length=1,
         description='Classes whose rows are left out, as if they were not there, such as ["unknown"]; left out: none.',
     )
+    inputs: list[Label] | None = Field(
+        default=None,
+        min_length=1,
+        description='What the network gets, made of the features before they are scaled: such as ["x1", "x1^2", '
+        '"x1*x2", "sin(x1)"]; left out: the features themselves.',
+    )
 
     @property
     def options(self) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class Workbench:
         UsageError
             When X does not hold numbers.
         """
-        return self._backend.forward(given_features(self.network, X))
+        return self._backend.forward(given_features(self.network.inputs, X))
 
     def gradients(
         self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None
@@ -138,7 +138,7 @@ class Workbench:
 
         Dropout is off; batch normalization uses the statistics of these rows. Raises as `forward` does.
         """
-        return self._backend.signals(given_features(self.network, X))
+        return self._backend.signals(given_features(self.network.inputs, X))
 
     def loss(self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
         """Mean loss over the rows with the penalties, as `gradients` gives it; raises as it does."""

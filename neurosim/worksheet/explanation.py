@@ -116,7 +116,8 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
     if x.size <= 2 * ALL:
         raw = data.to_raw(x[None])[0]
         scaled = not np.allclose(raw, x)
-        header = ["input", *(["in the data"] if scaled else []), "value"]
+        before = "in the data" if data.made is None else "before scaling"
+        header = ["input", *([before] if scaled else []), "value"]
         labels = data.feature_labels or ("",) * x.size
         cells: list[list[Piece]] = []
         for k, value in enumerate(x):

@@ -30,7 +30,7 @@ ALLOWED = {
     "files": {"errors", "process"},
     "plugin": {"errors", "files", "formulas", "markup", "printable", "suggestions", "version"},
     "builtins": {"elementary", "errors", "plugin", "suggestions"},
-    "data": {"errors", "files", "plugin", "printable", "randomness", "suggestions"},
+    "data": {"elementary", "errors", "files", "plugin", "printable", "randomness", "suggestions"},
     "network": {"errors", "formulas", "markup", "plugin", "randomness"},
     "scenario": {"errors", "files", "network", "plugin", "printable", "suggestions"},
     "problem": {"data", "errors", "network", "plugin", "randomness", "scenario", "suggestions"},

@@ -30,7 +30,9 @@ def all_plugins():
 
 def raw_rows(network, count):
     """Rows in the units of the data, about as they are there."""
-    inputs = np.random.default_rng(0).normal(size=(count, network.network.inputs))
+    inputs = np.random.default_rng(0).normal(size=(count, network.data.raw_features))
+    if network.data.made is not None:
+        return inputs.astype(np.float32)
     return network.data.to_raw(inputs).astype(np.float32)
 
 

@@ -15,8 +15,8 @@ class Net {
 
   // A row as the network gets it.
   input(raw) {
-    const { scale: factors, shift } = this.plane;
-    return Float64Array.from(raw, (x, k) => x * factors[k] + shift[k]);
+    const { scale: factors, shift, made } = this.plane;
+    return Float64Array.from(made ? madeInputs(made, raw) : raw, (x, k) => x * factors[k] + shift[k]);
   }
 
   // Its numbers at one of the recorded times.
