@@ -132,6 +132,8 @@ def _check(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> None:
         raise UsageError("the page cannot train with frozen layers: it would train them too", other)
     if scenario.augmentation != AugmentationSection():
         raise UsageError("the page cannot train with augmentation, which changes the images in every epoch", other)
+    if problem.data.made is not None:
+        raise UsageError("the page cannot make inputs of the features (data.inputs)", other)
     if scenario.training.batch_schedule is not None:
         raise UsageError("the page cannot train with training.batch_schedule", other)
     named = [("activations", layer.activation.name) for layer in network.activated]
