@@ -68,18 +68,18 @@ class _Pruned(Observer):
                 study_name=asked.study, storage=_storage_of(asked.journal), pruner=_pruner(prune, asked.epochs)
             )
             frozen = study.get_trials(deepcopy=False)[asked.number]
-            # A trial that was under way when its sweep was killed has reported these before.
-            self._known = dict(frozen.intermediate_values)
+            # A trial that was under way when its sweep was killed has come so far before.
+            self._known = max(frozen.intermediate_values, default=0)
             self._trial = optuna.trial.Trial(study, frozen._trial_id)
 
     def epoch(self, record: Record) -> None:
         """An epoch has ended; raises StoppedEarlyError where the trial is behind."""
         epoch = record["epoch"]
         value = record.get(self._asked.measure)
-        if epoch % self._every or epoch >= self._asked.epochs or value is None:
+        if epoch % self._every or epoch >= self._asked.epochs or epoch < self._known or value is None:
             return
         with quietly():
-            if epoch not in self._known:
+            if epoch > self._known:
                 self._trial.report(value, epoch)
             stops = self._trial.should_prune()
         if stops:

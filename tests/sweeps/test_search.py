@@ -1,5 +1,6 @@
 """Searches by Optuna: the same again, whatever has ended them; a journal that Optuna opens; trials that stop early."""
 
+import json
 import shutil
 
 import optuna
@@ -86,6 +87,30 @@ def test_trials_that_are_behind_stop_early_and_are_rows(tmp_path):
     settings = stopped[0].entries[0].settings
     later = sweep(IRIS, [{"optimizer.lr": settings["optimizer.lr"]}], tmp_path, seeds=[0, 1], jobs=1)
     assert (later.trained, later.table.places[0].failed) == (2, [])
+
+
+@pytest.mark.parametrize("moment", ["choosing", "stopping"])
+def test_a_kill_in_the_middle_of_a_trial_changes_nothing(tmp_path, moment):
+    plan = Plan((LR, UNITS), None, "tpe", 12, prune="median")
+    recipe = Recipe("iris", {"training.epochs": 30, "expect": {}})
+    swept = sweep(recipe, plan, tmp_path, jobs=1)
+    trials = study_in(tmp_path).trials
+    journal = tmp_path / "optuna.journal"
+    lines = journal.read_text().splitlines(keepends=True)
+    said = [json.loads(line) for line in lines]
+    if moment == "choosing":
+        # One of two settings has been chosen.
+        number = next(n for n, op in enumerate(said) if op.get("param_name") == LR.key and op["trial_id"] == 2)
+    else:
+        # A trial has said that it is behind, and nobody has stopped it yet.
+        behind = next(t for t in trials if t.state == TrialState.PRUNED)
+        last = (behind.number, behind.last_step)
+        number = next(n for n, op in enumerate(said) if (op.get("trial_id"), op.get("step")) == last)
+        assert behind.last_step > 1
+    journal.write_text("".join(lines[: number + 1]))
+    for folder in [path for path in tmp_path.iterdir() if path.is_dir()]:
+        shutil.rmtree(folder)
+    assert rows(sweep(recipe, plan, tmp_path, jobs=1)) == rows(swept)
 
 
 def test_what_diverges_or_does_not_fit_is_a_row_and_the_search_goes_on(tmp_path):
