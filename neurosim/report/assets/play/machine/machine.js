@@ -220,6 +220,12 @@ class Machine {
         code.whole(width * WORD);
         code.op(0x6c, 0x6a);
         code.set(source);
+        if (width <= MOST_WRITTEN_OUT) {
+          for (let k = 0; k < width; k += 1) {
+            code.storeNumber(null, to + lane * WORD + k * pairs * PAIR, () => code.loadNumber(source, k * WORD));
+          }
+          return;
+        }
         const target = code.pointer(to + lane * WORD);
         code.repeat(width, () => {
           code.storeNumber(target, 0, () => code.loadNumber(source, 0));
@@ -328,12 +334,12 @@ class Machine {
   learning(routines) {
     const { network, kernels, vectors } = this;
     const penalties = network.penalized.map((layer) => [layer.weight, penaltyRoutine(kernels, vectors, layer)]);
+    const clear = clearRoutine(kernels, vectors.gradient);
     const first = (code) => {
       this.empty(code);
-      code.whole(vectors.gradient);
       code.whole(0);
       code.whole(network.size * WORD);
-      code.op(0xfc, 11, 0);
+      code.call(clear);
     };
     const last = (code) => {
       for (const [{ offset, size }, penalty] of penalties) {

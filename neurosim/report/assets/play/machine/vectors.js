@@ -71,6 +71,12 @@ function penaltyRoutine(kernels, { values, gradient }, { weight, l1, l2 }) {
   });
 }
 
+function clearRoutine(kernels, vector) {
+  return kernels.assembly.routine(2, null, (code) => {
+    eachNumber(code, kernels.lanes(code), [0, 1], (load, store) => store(vector, 0));
+  });
+}
+
 // 0 if all numbers are finite, else NaN.
 function finiteRoutine(kernels, values) {
   kernels.assembly.routine(
