@@ -17,7 +17,7 @@ from neurosim.scenario.name_checks import table
 from neurosim.scenario.overrides import apply, key_path
 from neurosim.scenario.renaming import renamed
 from neurosim.scenario.study import CHANGEABLE, PROMISES
-from neurosim.scenario.sweep_section import SEARCHES, misfit
+from neurosim.scenario.sweep_section import MOST_SETTINGS, SEARCHES, misfit
 from neurosim.scenario.varied import Dimension, Values, dimension_of
 from neurosim.suggestions import unknown
 
@@ -37,7 +37,7 @@ def sweep_faults(tree: Mapping[str, Any], registry: Registry, known: Sequence[Fa
     yield from measure_fault(("sweep", "by"), section.get("by"), (*PROMISES, *of_metrics(tree)), registry)
     over = table(section, "over")
     dimensions: dict[KeyPath, Dimension] = {}
-    for key, value in over.items():
+    for key, value in itertools.islice(over.items(), MOST_SETTINGS):
         place = (*_OVER, key)
         if isinstance(value, Mapping):
             inner = next(iter(value), "...")

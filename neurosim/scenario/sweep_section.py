@@ -15,6 +15,7 @@ SEARCHES: tuple[str, ...] = get_args(Search)
 # Searches that learn from what has been trained; the others know all their points beforehand.
 LEARNING: tuple[Search, ...] = ("tpe", "cmaes")
 MOST_SEEDS = 1_000_000
+MOST_SETTINGS = 64
 
 _Varied = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "array", "minItems": 1}, {"type": "string"}]})]
 
@@ -24,6 +25,7 @@ class SweepSection(Section):
 
     over: dict[str, _Varied] = Field(
         default={},
+        max_length=MOST_SETTINGS,
         description="Settings by key path in quotes, each with a list of values or a range: "
         '{ "optimizer.lr" = "log(1e-4,1)", "network.layers.0.units" = [4, 8, 16] }.',
     )

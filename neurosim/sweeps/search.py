@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -172,7 +173,8 @@ class Search:
         if found.state.is_finished():
             return
         failed = next((entry for entry in entries if entry.reason), None)
-        values = [value for entry in entries if (value := entry.final.get(self.measure)) is not None]
+        finals = (entry.final.get(self.measure) for entry in entries)
+        values = [value for value in finals if value is not None and math.isfinite(value)]
         with quietly():
             trial = optuna.trial.Trial(self._study, found._trial_id)
             trial.set_user_attr("runs", [entry.folder.name for entry in entries if entry.folder is not None])
@@ -181,6 +183,8 @@ class Search:
                 # To the search, what diverged is bad; of what does not fit, nobody knows.
                 stopped = failed.folder is not None or failed.reason.startswith(STOPPED)
                 self._study.tell(number, state=states.PRUNED if stopped else states.FAIL, skip_if_finished=True)
+            elif len(values) < len(entries):
+                self._study.tell(number, state=states.FAIL, skip_if_finished=True)
             else:
                 self._study.tell(number, float(np.mean(values)), skip_if_finished=True)
 
