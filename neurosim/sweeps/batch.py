@@ -16,6 +16,8 @@ from neurosim.backends.base import Totals
 from neurosim.backends.together import Together
 from neurosim.data.rows import Rows
 from neurosim.problem.assembly import assemble_on
+from neurosim.runs.expectations import Outcome, check_expectations
+from neurosim.runs.results import Result
 from neurosim.scenario import Scenario
 from neurosim.sweeps.packs import KINDS, MET, NAMES, PARAMETERS, SEEDS, Pack, names_bytes, names_in
 from neurosim.sweeps.storage import met_by, of_settings
@@ -131,6 +133,14 @@ class Batch:
 
         with np.errstate(all="ignore"):
             return [final(number) for number in range(len(self.trials))]
+
+    def result(self, final: Final) -> Result:
+        """The result of a trial with these measures, as far as a summary is made of it; its weights are elsewhere."""
+        first, metrics = self._first, dict(final)
+        history = History([{"epoch": epoch + 1} for epoch in range(self.epochs)])
+        seconds = {"compile": first.prepare(), "train": self.seconds, "total": self.seconds}
+        expectations = check_expectations(self.scenario, Outcome(metrics, history, None))
+        return Result(self.scenario, first, history, metrics, expectations, seconds, None, first.data.sha256)
 
     def part(self, kept: Sequence[int], finals: Sequence[Final], common: Mapping[str, Any]) -> Part:
         """What a pack has of the trials with the numbers `kept`; `common` is what `storage.in_common` says."""

@@ -25,7 +25,6 @@ from neurosim.runs.results import Result
 from neurosim.scenario import Scenario
 from neurosim.sweeps.packs import BYTES, PARAMETERS, PackFile, around_seed, packs_in
 from neurosim.training.history import Record
-from neurosim.training.simulator import Simulator
 
 # So many trials that are trained side by side are kept in a pack; fewer are handier as folders.
 WORTH_A_PACK = 16
@@ -58,13 +57,15 @@ def whole(place: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def in_common(scenario: Scenario, simulator: Simulator, result: Result, identity: Identity) -> dict[str, Any] | None:
-    """What the description of a pack says of trials like that of `simulator`, which has the given `result`.
+def in_common(scenario: Scenario, result: Result, identity: Identity) -> dict[str, Any] | None:
+    """What the description of a pack says of trials that differ only in their seed, of which one has this result.
 
-    `identity` and `scenario` have `NO_SEED` for their seed. None where more than numbers and the seed differs.
+    `identity` and `scenario` have `NO_SEED` for their seed. None where a summary has more of a trial than is in a pack:
+    measures of several targets.
     """
     text, own = around_seed(portable(scenario).to_toml()), around_seed(identity.scenario)
-    if text is None or own is None or scenario.table is not None or result.by_target:
+    simulator = result.simulator
+    if text is None or own is None or scenario.table is not None or len(simulator.data.target_scale) > 1:
         return None
     model = described(simulator, identity)
     del model["identity"]

@@ -278,11 +278,7 @@ class Worker:
         if not kept:
             return None
         seedless = with_seed(batch.scenario, NO_SEED)
-        try:
-            simulator, result = self._adopted(batch, kept[0])
-        except DivergedError:
-            return None
-        common = in_common(seedless, simulator, result, self._maker.identity_of(seedless))
+        common = in_common(seedless, batch.result(finals[kept[0]]), self._maker.identity_of(seedless))
         return None if common is None else batch.part(kept, finals, common)
 
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
