@@ -19,7 +19,8 @@ from neurosim.files.atomic import advice
 from neurosim.files.sealed import MOST_WORDS
 
 _HINT = "It is damaged, or was written by another version: remove it, and what was in it is trained again."
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError, OverflowError)
+# Errors raised by a damaged description, or by whoever believes it.
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, MemoryError, OverflowError)
 _DTYPES = {"<f8": "F64", "<f4": "F32", "<i8": "I64", "|u1": "U8", "<u2": "U16", "<u4": "U32"}
 
 
@@ -83,7 +84,7 @@ class ArraysFile:
             self._digests: dict[str, str] = dict(self.words["sha256"])
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror or error}", advice(error)) from error
-        except (safetensors.SafetensorError, *_UNREADABLE) as error:
+        except (safetensors.SafetensorError, *UNREADABLE) as error:
             raise self.damaged(error) from error
 
     def damaged(self, error: object) -> DataError:
@@ -98,7 +99,7 @@ class ArraysFile:
             array: NDArray[Any] = self._file.get_tensor(name)
             if _sha256(array) != self._digests[name]:
                 raise ValueError(f"{name} does not match its checksum")
-        except (safetensors.SafetensorError, *_UNREADABLE) as error:
+        except (safetensors.SafetensorError, *UNREADABLE) as error:
             raise self.damaged(error) from error
         return array
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import DataError
+from neurosim.files.array_files import UNREADABLE
 from neurosim.printable import printable
 from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
 from neurosim.runs.model import MODEL
@@ -140,7 +141,7 @@ def packed_entries(path: Path) -> dict[str, Entry]:
             name: Entry(settings, seed, final, parameters, seconds, folder / name, "", met, multiply_adds)
             for name, seed, final, met, (settings, parameters, multiply_adds, seconds) in each
         }
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is not a readable pack of trials: {error}", "Leave it out.") from error
 
 

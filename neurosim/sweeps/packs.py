@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from neurosim.files.array_files import ArraysFile, file_of_arrays
 from neurosim.files.atomic import write_atomically
+from neurosim.training.history import METRICS
+from neurosim.training.measures import FINAL_ONLY
 
 FORMAT = "neurosim-trials-1"
 BEGINNING, ENDING = "trials-", ".safetensors"
@@ -95,7 +97,12 @@ class PackFile(ArraysFile):
     def finals(self) -> Iterator[dict[str, float | None]]:
         """The final measures of each."""
         order: Sequence[str] = self.words["final"]
-        there = {name: self.array(f"final.{name}").tolist() for name in order if f"final.{name}" in self.array_names}
+        if not {*order} <= {*METRICS, *FINAL_ONLY}:
+            raise self.damaged("it has measures that no run has")
+        arrays = {name: self.array(f"final.{name}") for name in order if f"final.{name}" in self.array_names}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise self.damaged("a measure is not a number")
+        there = {name: array.tolist() for name, array in arrays.items()}
         nothing = [None] * len(self.array(SEEDS))
         for values in zip(*(there.get(name, nothing) for name in order), strict=True):
             yield dict(zip(order, values, strict=True))

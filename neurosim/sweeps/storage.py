@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.files.array_files import UNREADABLE
 from neurosim.files.atomic import TEMPORARY, cannot_write, make_folder, synced_at_the_end, write_atomically
 from neurosim.runs.expectations import Expectation
 from neurosim.runs.folder import FAILURE, METRICS, SCENARIO, SUMMARY, metrics_line, portable, provenance
@@ -149,7 +150,7 @@ def _unpack(file: PackFile, number: int, place: Path) -> None:
             MODEL: model,
             SUMMARY: json.dumps(summary, indent=2, allow_nan=False) + "\n",
         }
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except UNREADABLE as error:
         raise file.damaged(f"{type(error).__name__}: {error}") from error
     with whole(place) as path:
         make_folder(path)

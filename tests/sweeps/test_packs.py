@@ -6,6 +6,7 @@ import pytest
 
 from neurosim.cli.application import execute
 from neurosim.errors import DataError
+from neurosim.files.array_files import file_of_arrays
 from neurosim.sweeps.entries import entries_in
 from neurosim.sweeps.packs import PackFile, packs_in
 from neurosim.sweeps.ranking import rank
@@ -108,6 +109,27 @@ def test_a_flipped_bit_in_a_pack_is_noticed(tmp_path, place):
     pack.write_bytes(content)
     with pytest.raises(DataError, match="is not a readable pack of trials"):
         whole(pack)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kinds": []},
+        {"kinds": [{"summary": 3}]},
+        {"final": ["\x1b[2J"]},
+        {"layout": [["w", [-1]]], "epochs": 10**30},
+        {"rows": None},
+    ],
+)
+def test_a_description_that_no_sweep_writes_is_refused(tmp_path, wrong):
+    (place,) = sweep(XOR, POINT, tmp_path, seeds=SEEDS, jobs=1).table.places
+    (pack,) = packs_in(tmp_path)
+    file = PackFile(pack)
+    arrays = {name: file.array(name) for name in file.array_names}
+    pack.write_bytes(b"".join(file_of_arrays(arrays, {**file.words, **wrong})))
+    with pytest.raises(DataError, match=r"trials-\w+\.safetensors is "):
+        entries_in([tmp_path]) and unpacked(place.entries[0].folder)
+    assert not place.entries[0].folder.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\2\0\0\0\0\0\0\0{}"])
