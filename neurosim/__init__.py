@@ -122,8 +122,9 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-# Loaded when it is called.
+# Loaded when they are called.
 _SUPPLIED["export"] = lambda *given: __getattr__("export")(*given)
+_SUPPLIED["unpacked"] = lambda path: importlib.import_module("neurosim.sweeps.storage").unpacked(path)
 
 
 def __dir__() -> list[str]:

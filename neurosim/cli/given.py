@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from neurosim.scenario.run_folders import ScenarioSource
-
-# What a trial of a sweep is called.
-_TRIAL = re.compile("[0-9a-f]{24}")
 
 
 class RunPath(FilePath):
@@ -86,7 +82,6 @@ def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
     from neurosim.scenario import by_name
     from neurosim.scenario.run_folders import is_last, named_scenario
 
-    from_pack(Path(given))
     source = named_scenario(given)
     if is_last(given) and not quiet:
         _announce(Path(source.path).parent)
@@ -102,16 +97,7 @@ def run_path(given: Path | str, *, quiet: bool = False) -> Path:
     run = named_run(given)
     if is_last(given) and not quiet:
         _announce(run)
-    return from_pack(run)
-
-
-def from_pack(path: Path) -> Path:
-    """The same path; where it is that of a trial which a sweep has packed, its folder is made."""
-    if _TRIAL.fullmatch(path.name) and not path.exists():
-        from neurosim.sweeps.storage import unpacked
-
-        return unpacked(path)
-    return path
+    return run
 
 
 def _announce(run: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files.atomic import TEMPORARY
 from neurosim.printable import command, quoted
 from neurosim.scenario import by_name
+from neurosim.supplied import SUPPLIED
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -29,6 +31,8 @@ SEEDS = "seeds.json"
 BEGUN = "begun.json"
 
 _MOST_BYTES = 1 << 20
+# What a trial of a sweep is called.
+_TRIAL = re.compile("[0-9a-f]{24}")
 
 
 def all_runs(root: Path = RUNS) -> list[Path]:
@@ -76,12 +80,17 @@ def newest_run(root: Path = RUNS) -> Path:
 def named_run(given: Path | str) -> Path:
     """The run folder that is meant: ``last`` is the newest run, unless something is called that here.
 
+    That of a trial which a sweep has kept in one file with others is made first.
+
     Raises
     ------
     DataError
-        When it is ``last``, and there is no run yet.
+        When it is ``last``, and there is no run yet; when the file of a trial is damaged.
     """
-    return newest_run() if is_last(given) else Path(given)
+    run = newest_run() if is_last(given) else Path(given)
+    if _TRIAL.fullmatch(run.name) and not os.path.lexists(run):
+        SUPPLIED["unpacked"](run)
+    return run
 
 
 def is_last(given: Path | str) -> bool:

@@ -32,7 +32,7 @@ ALLOWED = {
     "builtins": {"elementary", "errors", "plugin", "suggestions"},
     "data": {"elementary", "errors", "files", "plugin", "printable", "randomness", "suggestions"},
     "network": {"errors", "formulas", "markup", "plugin", "randomness"},
-    "scenario": {"errors", "files", "network", "plugin", "printable", "suggestions"},
+    "scenario": {"errors", "files", "network", "plugin", "printable", "suggestions", "supplied"},
     "problem": {"data", "errors", "network", "plugin", "randomness", "scenario", "suggestions"},
     "backends": {
         "data", "elementary", "errors", "files", "formulas", "network", "plugin", "process", "randomness",

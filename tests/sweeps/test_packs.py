@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from neurosim import load_model
 from neurosim.cli.application import execute
 from neurosim.errors import DataError
 from neurosim.files.array_files import file_of_arrays
@@ -84,10 +85,11 @@ def test_what_is_packed_is_ranked_as_folders_are(tmp_path):
 
 def test_commands_find_a_trial_that_is_in_a_pack(tmp_path, capsys):
     (place,) = sweep(XOR, POINT, tmp_path, seeds=SEEDS, jobs=1).table.places
-    folder = place.entries[-1].folder
+    folder, other = (place.entries[number].folder for number in (-1, 0))
     assert not folder.exists()
     assert execute(["verify", str(folder)]) == 0
     assert folder.is_dir()
+    assert load_model(other).predict([[0.0, 1.0]]) == ["1"]
 
 
 def test_what_diverges_has_a_folder_beside_the_pack(tmp_path):
