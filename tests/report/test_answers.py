@@ -66,8 +66,8 @@ def test_the_table_on_the_terminal(tmp_path, capsys):
     assert lines[1].startswith("A\\x1b[31mnn Lee ")
     assert lines[2].endswith("link.json: is no file")
     assert lines[-1] == f"4  {ASKED[-1]}"
-    assert execute(["play", "xor", "--collect", str(tmp_path)]) == 2
-    assert "xor asks no questions" in capsys.readouterr().err
+    assert execute(["play", "iris", "--collect", str(tmp_path)]) == 2
+    assert "iris asks no questions" in capsys.readouterr().err
     assert execute(["play", NAME, "--collect", str(tmp_path / "none")]) == 3
 
 

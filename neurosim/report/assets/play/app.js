@@ -98,12 +98,15 @@ class App extends Tables {
       });
     }
     this.addFormula(middle);
-    const { text, questions } = this.play;
-    if (text || questions?.length) {
+    // A run that is only watched asks nothing.
+    const { text, questions = [] } = this.served?.live ? {} : this.play;
+    if (text || questions.length) {
       const beside = element("section", grid, { class: "lesson", "aria-label": "Lesson" });
       for (const part of (text ?? "").trim().split(/\n\s*\n/)) if (part) element("p", beside, {}, part);
-      if (questions?.length) this.questions = new Questions(element("div", beside), this, questions);
-    } else if (this.lesson) {
+      if (questions.length) this.questions = new Questions(element("div", beside), this, questions);
+    }
+    // What would tell the answers before a prediction is not shown.
+    if (this.lesson && !questions.some(({ before }) => before)) {
       const lesson = element("details", root, {});
       element("summary", lesson, {}, "What to look for");
       for (const part of this.lesson.split("\n\n")) element("p", lesson, {}, part);
@@ -144,8 +147,10 @@ class App extends Tables {
     this.survey(table, found);
     this.image = !table && this.data.image ? this.pad.imageOf(found.splits.train) : null;
     this.maps = new Maps(this.network, this.box, this.scales.inputs);
-    this.threshold = loss.threshold;
-    this.range = this.classes.length ? (loss.threshold === 0.5 ? [0.5, 0.5] : [0, 1]) : null;
+    // Halfway between the two answers of a step, whatever its loss compares.
+    const stepped = this.made.choice(now.network.layers.at(-1).activation ?? "identity").name === "step";
+    this.threshold = stepped ? 0.5 : loss.threshold;
+    this.range = this.classes.length ? (this.threshold === 0.5 ? [0.5, 0.5] : [0, 1]) : null;
     const splits = found.splits;
     this.worker.postMessage({ do: "build", scenario: now, splits, inputs, catalog });
     keepingFocus(() => {

@@ -66,13 +66,14 @@ class Questions {
         verdict.textContent = "These data have no such rows.";
         return;
       }
+      const shown = measure === "accuracy" ? percent(value) : short(value);
       const hidden = this.app.hidden().reduce((sum, table) => sum + table.units, 0);
       const few = goal.units === undefined || hidden <= goal.units;
       const reached = few && value >= (goal.at_least ?? -Infinity) && value <= (goal.at_most ?? Infinity);
-      verdict.textContent = few ? `Now it is ${short(value)}.` : `Now there are ${hidden} hidden units.`;
+      verdict.textContent = few ? `Now it is ${shown}.` : `Now there are ${hidden} hidden units.`;
       if (!reached || steps === 0) return;
       this.answers[k] = { ask, given: value, right: true, step: steps, units: hidden };
-      verdict.textContent = [`Reached at step ${steps}: ${short(value)}.`, because].filter(Boolean).join(" ");
+      verdict.textContent = [`Reached at step ${steps}: ${shown}.`, because].filter(Boolean).join(" ");
       verdict.classList.add("met");
     });
   }
