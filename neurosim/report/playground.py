@@ -151,5 +151,5 @@ def _check(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> None:
     if rows * network.inputs > MOST_NUMBERS:
         raise UsageError(
             f"the page would hold {rows:,} rows of {network.inputs:,} numbers, with room for {MOST_NUMBERS:,} numbers",
-            "Show it fewer rows: images have data.samples and data.test_samples, such as 1000 and 200.",
+            "Show it fewer rows: images have data.samples and data.test_samples, such as 800 and 200.",
         )

@@ -11,7 +11,7 @@ import pytest
 
 import neurosim
 from neurosim.cli.application import execute
-from neurosim.errors import UsageError
+from neurosim.errors import DataError, UsageError
 from neurosim.problem.assembly import assemble
 from neurosim.report.answers import collect
 from neurosim.report.engine import asset
@@ -172,10 +172,18 @@ def test_the_benchmark_measures_two_that_learn(browser, monkeypatch):
 
 
 def test_the_command_writes_a_page(tmp_path, capsys):
-    assert execute(["play", "xor", "--page", str(tmp_path / "new" / "xor.html")]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'new' / 'xor.html'}\n"
-    size = (tmp_path / "new" / "xor.html").stat().st_size
-    assert size < 400_000
+    assert execute(["play", "spirals", "--page", str(tmp_path / "new" / "spirals.html")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'new' / 'spirals.html'}\n"
+    assert (tmp_path / "new" / "spirals.html").stat().st_size < 400_000
+
+
+def test_a_page_with_pictures_of_mnist_is_small_enough_to_send():
+    scenario = load_scenario("mnist-quick", overrides={"data.samples": 800, "data.test_samples": 200})
+    try:
+        problem = assemble(scenario)
+    except DataError:
+        pytest.skip("MNIST has not been fetched")
+    assert len(playground(scenario, problem).encode()) < 1_500_000
 
 
 def test_points_are_drawn_and_lead_to_a_table(moons, tmp_path):
@@ -249,7 +257,7 @@ def test_a_lesson_has_only_the_controls_that_it_names(opened, tmp_path):
     page = opened(page_of(tmp_path, "moons", play__controls=["layers", "speed"])).page
     page.get_by_text("More settings").click()
     names = page.locator(".field").evaluate_all("nodes => nodes.map((node) => node.firstChild.textContent)")
-    assert names == ["Speed", "Dropout", "Normalization"]
+    assert names == ["Speed", "Dropout", "Normalization", "Your name"]
     page.get_by_role("button", name="unit 1 of layer 1", exact=True).click()
     page.get_by_label("Weight from x1").wait_for()
     assert not page.get_by_label("Weight from x1").is_editable()

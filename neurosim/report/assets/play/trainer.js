@@ -2,12 +2,21 @@
 
 const KINDS_OF_NUMBERS = { u1: Uint8Array, f4: Float32Array, f8: Float64Array };
 
-// Numbers from the base64 of their bytes, scaled, or as they are.
+// Numbers from the base64 of their bytes, scaled, or as they are; once for each table, since pictures have many.
+const DECODED = new WeakMap();
+
 function doubles(given) {
   if (!given?.base64) return given;
+  if (DECODED.has(given)) return DECODED.get(given);
   const { kind, base64, scale = 1, shift = 0 } = given;
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  return Float64Array.from(new KINDS_OF_NUMBERS[kind](bytes.buffer), (number) => number * scale + shift);
+  const letters = atob(base64);
+  const bytes = new Uint8Array(letters.length);
+  for (let k = 0; k < bytes.length; k += 1) bytes[k] = letters.charCodeAt(k);
+  const raw = new KINDS_OF_NUMBERS[kind](bytes.buffer);
+  const found = new Float64Array(raw.length);
+  for (let k = 0; k < found.length; k += 1) found[k] = raw[k] * scale + shift;
+  DECODED.set(given, found);
+  return found;
 }
 
 // Rows of a split: `x` as the network gets them; `values` or `classes` are what it should answer.
