@@ -57,8 +57,8 @@ NAMES = """
 # The values of all controls that have one, by their names.
 VALUES = """
 () => Object.fromEntries([...document.querySelectorAll("main :is(select, input:not([type=file]))")]
-  // Weights are what training has made of them.
-  .filter((node) => !node.hasAttribute("aria-label"))
+  // Weights are what training has made of them, and answers are their author's.
+  .filter((node) => !node.hasAttribute("aria-label") && !node.closest(".lesson"))
   .map((node) => [nameOf(node), [node.selectedOptions?.[0].text, node.checked, node.value]]))
 """
 # All is in view: the settings are open, a unit is kept, a class can be drawn.
