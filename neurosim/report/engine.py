@@ -11,7 +11,7 @@ from neurosim.formulas.javascript import Script
 MODULES = (
     "random", "initial", "layers/layer", "layers/activation", "layers/dense", "layers/combination", "layers/dropout",
     "layers/normalization", "layers/branches", "layers/kinds", "machine/bytes", "machine/lanes", "machine/formulas",
-    "machine/kernels", "machine/vectors", "machine/shuffling", "machine/machine", "network", "updating", "trainer",
+    "machine/kernels", "machine/vectors", "machine/drawing", "machine/machine", "network", "updating", "trainer",
     "datasets", "history",
 )  # fmt: skip
 

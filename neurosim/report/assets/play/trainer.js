@@ -124,8 +124,8 @@ class Trainer {
     const { seed, epoch, network } = this;
     const shuffled = this.training.shuffle ?? true;
     const key = shuffled && randomKey(seed, "shuffle", epoch);
-    this.order = network.machine?.begin(key) ?? (shuffled ? permutation(key, count) : everything);
     this.keys = Array.from({ length: network.dropouts }, (_, k) => randomKey(seed, "dropout", k, epoch));
+    this.order = network.machine?.begin(key, this.keys) ?? (shuffled ? permutation(key, count) : everything);
   }
 
   // One update on the next batch; the epoch's losses are complete when it returns true.

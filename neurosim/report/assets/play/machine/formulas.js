@@ -127,7 +127,7 @@ class Formulas {
     if (name === "float") return x;
     if (name === "fabs" || name === "abs") return lanes.one("abs", x);
     if (["neg", "sqrt", "floor", "ceil", "trunc"].includes(name)) return lanes.one(name, x);
-    if (["exp", "expm1", "tanh", "log", "log1p"].includes(name)) return lanes[name](x);
+    if (["exp", "expm1", "tanh", "log", "log1p", "erf"].includes(name)) return lanes[name](x);
     throw new Unknown(name);
   }
 }

@@ -212,6 +212,16 @@ class Kernels {
     });
   }
 
+  // Numbers times a mask, or as they are.
+  masked(x, mask, to, units) {
+    return this.routine((code) => {
+      this.each(code, false, units, [x, mask ?? x, to], ([given, factor, made], lanes) => {
+        const [number] = given.load();
+        made.store([mask === null ? number : lanes.both("*", number, factor.load()[0])]);
+      });
+    });
+  }
+
   // `body` for each pair of numbers, or for each pair of whole rows; it gets what loads and stores at each address.
   each(code, isRow, units, addresses, body) {
     const { pairs, step } = this;

@@ -9,6 +9,9 @@ const LOG = [
   1.479819860511658591e-1, 1.531383769920937332e-1, 1.818357216161805012e-1, 2.222219843214978396e-1,
   2.857142874366239149e-1, 3.99999999994094190800e-1, 6.666666666666735130e-1,
 ];
+const ERF = Array.from({ length: 90 }, () => 2 / Math.sqrt(Math.PI));
+for (let n = 1; n < ERF.length; n += 1) ERF[n] = (2 * ERF[n - 1]) / (2 * n + 1);
+ERF.reverse();
 const LN2_OF_LOG = [6.93147180369123816490e-1, 1.90821492927058770002e-10];
 
 const KNOWN = {
@@ -210,6 +213,15 @@ class Lanes {
     const found = this.both("+", this.log(u), this.both("/", lost, u));
     const normal = this.all("and", [this.both(">", u, 0), this.both("<", u, Infinity)]);
     return this.select(normal, found, this.log(u));
+  }
+
+  // The series of `lacking.erf`, with as many terms as 6 needs.
+  erf(x) {
+    if (typeof x !== "object") return lacking.erf(x);
+    const square = this.both("*", x, x);
+    const series = this.both("*", this.polynomial(square, ERF), this.exp(this.both("*", square, -1)));
+    const found = this.both("*", x, series);
+    return this.select(this.both(">=", this.one("abs", x), 6), this.signed(1, x), found);
   }
 
   pow(x, exponent) {

@@ -102,6 +102,11 @@ class Machine {
         this.stages.push({ ...place, layer, units, made: false });
         continue;
       }
+      if (layer instanceof Dropout) {
+        place = { layer, units, before: place, x: place.out, out: wide(units), mask: wide(units), d: wide(units), made: true };
+        this.stages.push(place);
+        continue;
+      }
       if (!(layer instanceof Dense || layer instanceof Activate) || activating.learned.length) throw new Unknown(layer.name);
       const sums = layer instanceof Dense ? wide(units) : place.out;
       const out = isIdentity(activating.record) ? sums : wide(units);
@@ -117,6 +122,8 @@ class Machine {
       vectors[name] ??= this.take(network.size);
     }
     this.flag = this.take(1);
+    // Of the order, and of each layer of dropout.
+    this.keys = this.take(1 + network.dropouts);
     this.order = this.take(splits.train.count);
     this.splits = new Map(Object.values(splits).map((rows) => [rows, this.placed(rows)]));
     this.width = splits.train.targets === "classes" ? 1 : splits.train.width;
@@ -134,8 +141,11 @@ class Machine {
     const gather = this.gathering();
     const scatter = stages.map((stage) => this.scattering(stage));
     const forward = [];
+    const trained = [];
     stages.forEach((stage, k) => {
-      if (stage.made) forward.push(...this.forwards(stage));
+      const own = stage.made ? this.forwards(stage) : [];
+      forward.push(...own);
+      if (training) trained.push(...(stage.mask ? this.dropping(stage) : own));
       this.passing(`through${k}`, [gather, ...forward], [scatter[k]], false);
     });
     this.passing("through", [gather, ...forward], scatter, false);
@@ -150,7 +160,7 @@ class Machine {
     if (over && last.before.d === null) throw new Unknown("nothing to learn");
     const back = [kernels.loss({ ...loss, share: this.share, to: over ? last.before.d : d })];
     for (const stage of (over ? made.slice(0, -1) : made).reverse()) back.push(...this.backwards(stage, stage === last && objective.pair));
-    this.learning([gather, ...forward, ...back]);
+    this.learning([gather, ...trained, ...back]);
     finiteRoutine(kernels, vectors.values);
     shuffleRoutine(assembly);
     this.updates = record.parts.map((part, k) => {
@@ -174,6 +184,7 @@ class Machine {
   forwards(stage) {
     const { kernels, vectors } = this;
     const { layer, x, sums, out, units } = stage;
+    if (stage.mask) return [kernels.masked(x, null, out, units)];
     const routines = [];
     if (layer instanceof Dense) {
       const { weight, bias, inputs } = layer;
@@ -185,6 +196,13 @@ class Machine {
     return routines;
   }
 
+  // Forward while it is trained.
+  dropping(stage) {
+    const { kernels } = this;
+    const { layer, x, out, mask, units } = stage;
+    return [maskRoutine(kernels, stage, this.keys + (1 + layer.index) * WORD), kernels.masked(x, mask, out, units)];
+  }
+
   // `fromSums`: the gradient is that with respect to the sums already.
   backwards(stage, fromSums) {
     const { kernels, vectors } = this;
@@ -192,6 +210,7 @@ class Machine {
     const routines = [];
     const isDense = layer instanceof Dense;
     if (!isDense && before.d === null) return [];
+    if (stage.mask) return [kernels.masked(d, stage.mask, before.d, units)];
     if (!fromSums && (out !== sums || !isDense)) routines.push(kernels.activateBack(stage, isDense ? d : before.d));
     if (!isDense) return routines;
     const { weight, bias, inputs } = layer;
@@ -303,7 +322,10 @@ class Machine {
         code.until(4, 5, () => {
           for (const local of [0, 1, 2, 3, 4, 5]) code.get(local);
           code.call(gather);
-          for (const routine of routines) code.call(routine);
+          for (const routine of routines) {
+            if (routine.params) code.get(4);
+            code.call(routine);
+          }
           for (const routine of scatter) {
             code.get(tile);
             code.call(routine);
@@ -357,12 +379,14 @@ class Machine {
     return this.view(this.vectors[name], this.network.size).fill(0);
   }
 
-  // The order of rows for an epoch: as `permutation` has it for a key, or as it is.
-  begin(key) {
+  // The order of rows for an epoch, as `permutation` has it for a key, or as it is; and the keys of masks.
+  begin(key, ofMasks) {
     const { count } = this.training.splits.train;
     const order = new Int32Array(this.memory.buffer, this.order, count);
     for (let k = 0; k < count; k += 1) order[k] = k;
-    if (key) this.routines.shuffle(this.order, count - 1, ...key);
+    const halves = new Uint32Array(this.memory.buffer, this.keys, 2 * (1 + ofMasks.length));
+    [key || [0, 0], ...ofMasks].forEach(([high, low], k) => halves.set([low, high], 2 * k));
+    if (key) this.routines.shuffle(this.order, count - 1, this.keys);
     return order;
   }
 
