@@ -149,8 +149,19 @@ def _row(number: int, place: Place, name: str | None, along: Sequence[str]) -> l
         "" if place.parameters is None else f"{place.parameters:,}",
         "" if place.multiply_adds is None else f"{place.multiply_adds:,}",
         "" if place.seconds is None else f"{place.seconds:.2g}",
-        f"{len(place.failed)} failed: {_short(reasons[0])}" if reasons else "",
+        _failures(place, reasons),
     ]
+
+
+def _failures(place: Place, reasons: Sequence[str]) -> str:
+    """How many have failed, and why; of what was stopped early, that alone."""
+    from neurosim.sweeps.journal import STOPPED
+
+    if not reasons:
+        return ""
+    if all(reason.startswith(STOPPED) for reason in reasons):
+        return reasons[0]
+    return f"{len(place.failed)} failed: {_short(reasons[0])}"
 
 
 def _reasons(place: Place) -> list[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from neurosim.backends.cpu.team import available_threads
 from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
+from neurosim.files.lock import FolderLock
 from neurosim.process.children import end_with_parent, without_main
 from neurosim.sweeps.directions import Rises, rises
 from neurosim.sweeps.entries import Entry, packed_entries, read_entry, settings_of
@@ -245,18 +246,22 @@ def _searched(
         trained += not before
         progress.add([entry])
 
-    make_folder(out)
-    _clear(out)
-    search = Search(maker, plan, out, lambda trial, reason: _refused(maker, trial, reason), known)
-    progress.by = search.measure
     notify = tell or (lambda progress: None)
     jobs = min(jobs or available_threads(), plan.trials or 1)
-    # Each point is chosen as late as can be, when all that has ended is known.
-    for ended in _train(maker, out, search.tasks(), jobs, jobs, progress):
-        for one in ended:
-            search.ended(one)
-        notify(progress)
-    _clear(out)
+    # Of trials that are under way, a second process could not know that they are.
+    lock = FolderLock(out, resuming=True)
+    try:
+        _clear(out)
+        search = Search(maker, plan, out, lambda trial, reason: _refused(maker, trial, reason), known)
+        progress.by = search.measure
+        # One point is chosen ahead, so that no process waits; the others when all that has ended by then is known.
+        for ended in _train(maker, out, search.tasks(), jobs, jobs + 1, progress):
+            for one in ended:
+                search.ended(one)
+            notify(progress)
+        _clear(out)
+    finally:
+        lock.release()
     notify(progress)
     entries = [entry for number in sorted(search.entries) for entry in search.entries[number]]
     if all(entry.reason and entry.folder is None for entry in entries):

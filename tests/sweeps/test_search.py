@@ -9,7 +9,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from neurosim.errors import UsageError
+from neurosim.errors import DataError, UsageError
+from neurosim.files.lock import FolderLock
 from neurosim.scenario.varied import parse_over
 from neurosim.sweeps.plan import Plan, plan_of
 from neurosim.sweeps.sweep import sweep
@@ -162,6 +163,16 @@ def test_what_does_not_fit_a_search_is_said(tmp_path, plan, words):
 def test_a_search_has_no_parts(tmp_path):
     with pytest.raises(UsageError, match="goes by what came out so far, so it has no parts"):
         sweep(IRIS, Plan((LR,), None, "tpe", 3), tmp_path, shard=(1, 2))
+
+
+def test_a_folder_has_one_search_at_a_time(tmp_path):
+    lock = FolderLock(tmp_path, resuming=True)
+    try:
+        with pytest.raises(DataError, match="is writing to"):
+            sweep(IRIS, Plan((LR,), None, "tpe", 3), tmp_path, jobs=1)
+    finally:
+        lock.release()
+    assert sweep(IRIS, Plan((LR,), None, "tpe", 2), tmp_path, jobs=1).trained == 2
 
 
 def test_without_optuna_it_is_said_what_to_install(tmp_path, monkeypatch):
