@@ -185,7 +185,7 @@ class Scenario:
         values = {changes.key_path(key): changes.as_toml(value) for key, value in overrides.items()}
         labels = {changes.key_path(key): changes.label(key, value) for key, value in overrides.items()}
         path = self.path or Path(self.scenario.name)
-        made, notes = renamed(parse(self.to_toml(), path.name), values, self.registry)
+        made, notes = renamed(self._tree, values, self.registry)
         tree, faults = changes.apply(made, values)
         report = Report(path.name, {}, labels)
         sections, more = check(tree, self.registry)
@@ -194,6 +194,11 @@ class Scenario:
         changed = completed(sections, path, self.base, self.registry, report)
         table = self.table if changed.data.source == self.data.source else None
         return replace(changed, variant=self.variant, vouched=self.vouched, table=table, notes=tuple(notes))
+
+    @cached_property
+    def _tree(self) -> dict[str, Any]:
+        """The document that `to_toml` writes; a sweep changes one scenario many times."""
+        return parse(self.to_toml(), (self.path or Path(self.scenario.name)).name)
 
     def to_toml(self) -> str:
         """The scenario as a TOML document, with overrides and defaults written out; loads to an equal scenario.

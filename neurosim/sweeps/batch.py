@@ -17,6 +17,7 @@ from neurosim.backends.together import Together
 from neurosim.data.rows import Rows
 from neurosim.problem.assembly import assemble_on
 from neurosim.runs.expectations import Outcome, check_expectations
+from neurosim.runs.identity import Identity
 from neurosim.runs.results import Result
 from neurosim.scenario import Scenario
 from neurosim.sweeps.packs import KINDS, MET, NAMES, PARAMETERS, SEEDS, Pack, names_bytes, names_in
@@ -60,6 +61,8 @@ class Batch:
     ----------
     scenario : Scenario
         Of any of them.
+    seedless : Identity
+        That of all of them, but for the seed.
     trials : sequence of Trial
         Which.
     first : Simulator
@@ -68,8 +71,10 @@ class Batch:
         Trains them.
     """
 
-    def __init__(self, scenario: Scenario, trials: Sequence[Trial], first: Simulator, together: Together) -> None:
-        self.scenario, self.trials = scenario, trials
+    def __init__(
+        self, scenario: Scenario, seedless: Identity, trials: Sequence[Trial], first: Simulator, together: Together
+    ) -> None:
+        self.scenario, self.seedless, self.trials = scenario, seedless, trials
         self._first, self._together = first, together
         self._rows = rows = {split: first.split_rows(split) for split in first.splits}
         self.epochs = epochs = first.training.epochs

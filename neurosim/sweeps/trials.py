@@ -131,17 +131,21 @@ class Maker:
         """What its numbers belong to here and now."""
         return identity_from(scenario, self.data_of(scenario).sha256, self.recipe.backend)
 
+    def seedless(self, scenario: Scenario) -> Identity:
+        """The same with `NO_SEED` for its seed."""
+        return self.identity_of(with_seed(scenario, NO_SEED))
+
     def trials(self, point: Point, seeds: Sequence[int]) -> list[Trial]:
         """A trial for each seed; what does not fit the scenario is refused with its reason."""
         try:
             scenario = self.scenario_of(point, seeds[0])
-            names = _names(self.identity_of(with_seed(scenario, NO_SEED)), scenario, seeds)
+            names = names_of(self.seedless(scenario), scenario, seeds)
             return [Trial(point, seed, name) for seed, name in zip(seeds, names, strict=True)]
         except (NeurosimError, MemoryError) as error:
             return [Trial(point, seed, reason=reason_of(error)) for seed in seeds]
 
 
-def _names(seedless: Identity, scenario: Scenario, seeds: Sequence[int]) -> list[str]:
+def names_of(seedless: Identity, scenario: Scenario, seeds: Sequence[int]) -> list[str]:
     """The names of trials that differ only in their seed; `seedless` is their identity with `NO_SEED`."""
     around = around_seed(_text(seedless))
     if around is None:  # somewhere else in the scenario is this very number

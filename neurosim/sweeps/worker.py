@@ -25,7 +25,7 @@ from neurosim.sweeps.batch import Batch, Part, joined, same_kind
 from neurosim.sweeps.journal import StoppedEarlyError
 from neurosim.sweeps.packs import NO_SEED, write_pack
 from neurosim.sweeps.storage import WORTH_A_PACK, has_ended, in_common, whole
-from neurosim.sweeps.trials import Maker, Trial, folder_name, reason_of, with_seed
+from neurosim.sweeps.trials import Maker, Trial, names_of, reason_of, with_seed
 from neurosim.training.augmentation import augments
 from neurosim.training.observer import Observer
 from neurosim.training.simulator import Simulator
@@ -169,13 +169,14 @@ class Worker:
         faults: dict[str, str] = {}
         try:
             scenario = self._maker.scenario_of(trials[0].point, trials[0].seed)
-            if folder_name(self._maker.identity_of(scenario)) != trials[0].name:
+            seedless = self._maker.seedless(scenario)
+            if names_of(seedless, scenario, [trials[0].seed]) != [trials[0].name]:
                 raise UsageError("the scenario, its data or a plugin was changed while the sweep was under way")
             asked = trials[0].asked
             if asked is not None and asked.prune is not None and missing[:1] == [trials[0]]:
                 faults = self._one_by_one(scenario, missing[:1], asked.observer())
                 missing = missing[1:]
-            left = self._together(scenario, missing) if missing else []
+            left = self._together(scenario, seedless, missing) if missing else []
         except (NeurosimError, MemoryError) as error:
             return {trial.name: reason_of(error) for trial in trials}
         return faults | self._one_by_one(scenario, left, Observer())
@@ -214,8 +215,11 @@ class Worker:
             return
         self._keep_result(simulator, result, trial)
 
-    def _together(self, scenario: Scenario, trials: Sequence[Trial]) -> list[Trial]:
-        """Train side by side what can be; returns those that are left, what has diverged among them."""
+    def _together(self, scenario: Scenario, seedless: Identity, trials: Sequence[Trial]) -> list[Trial]:
+        """Train side by side what can be; returns those that are left, what has diverged among them.
+
+        `seedless` is the identity that they have in common, but for the seed.
+        """
         first = self._simulator(with_seed(scenario, trials[0].seed))
         if _has_own_course(scenario) or first.network.batch_norms:
             return list(trials)
@@ -225,7 +229,7 @@ class Worker:
         if together is None:
             return list(trials)
         first.prepare()  # as `neurosim.run` does, it tries derivatives first
-        batch = Batch(scenario, trials, first, together)
+        batch = Batch(scenario, seedless, trials, first, together)
         self._batches.append(batch)
         return [trials[number] for number in np.flatnonzero(~batch.finite).tolist()]
 
@@ -277,8 +281,7 @@ class Worker:
         kept = [number for number in good if same_kind(finals[number], finals[good[0]])]
         if not kept:
             return None
-        seedless = with_seed(batch.scenario, NO_SEED)
-        common = in_common(seedless, batch.result(finals[kept[0]]), self._maker.identity_of(seedless))
+        common = in_common(with_seed(batch.scenario, NO_SEED), batch.result(finals[kept[0]]), batch.seedless)
         return None if common is None else batch.part(kept, finals, common)
 
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
