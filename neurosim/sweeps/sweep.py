@@ -272,6 +272,9 @@ def _searched(
 
 def _refused(maker: Maker, trial: Trial, reason: str) -> Entry:
     """A row for a trial that has no folder."""
+    if trial.name:  # its settings fit the scenario
+        own = maker.scenario_of(trial.point, trial.seed).to_toml()
+        return Entry(settings_of(tomllib.loads(own)), trial.seed, reason=reason)
     tree = tomllib.loads(maker.scenario.to_toml())
     return Entry({**settings_of(tree), **trial.point}, trial.seed, reason=reason)
 

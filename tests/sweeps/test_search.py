@@ -73,7 +73,7 @@ def test_a_search_goes_on_where_a_power_cut_has_ended_it(tmp_path, plan):
 
 def test_trials_that_are_behind_stop_early_and_are_rows(tmp_path):
     told = []
-    plan = Plan((LR,), 2, "tpe", 12, prune="median")
+    plan = Plan((LR, NAMES), 2, "tpe", 12, prune="median")
     swept = sweep(IRIS, plan, tmp_path, jobs=1, tell=told.append)
     stopped = [place for place in swept.table.places if place.failed]
     assert told[-1].stopped == 2 * len(stopped) > 0
@@ -82,11 +82,13 @@ def test_trials_that_are_behind_stop_early_and_are_rows(tmp_path):
         (reason,) = {entry.reason for entry in place.failed}
         assert reason.startswith("stopped early after ")
         assert [entry.folder for entry in place.entries] == [None, None]
+        settings = place.entries[0].settings
+        assert ("optimizer.beta1" in settings) == (settings["optimizer.name"] == "adam")
     states = [trial.state for trial in study_in(tmp_path).trials]
     assert states.count(TrialState.PRUNED) == len(stopped)
     # A grid that comes to the same settings trains them to their end.
-    settings = stopped[0].entries[0].settings
-    later = sweep(IRIS, [{"optimizer.lr": settings["optimizer.lr"]}], tmp_path, seeds=[0, 1], jobs=1)
+    point = {key: stopped[0].entries[0].settings[key] for key in (LR.key, NAMES.key)}
+    later = sweep(IRIS, [point], tmp_path, seeds=[0, 1], jobs=1)
     assert (later.trained, later.table.places[0].failed) == (2, [])
 
 
