@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neurosim.errors import NeurosimError, ScenarioError, UsageError
+from neurosim.errors import NeurosimError, UsageError
 from neurosim.network.layers import Activated, Layer
 from neurosim.network.network import Network
 from neurosim.play.course import Lesson
 from neurosim.play.curves import Curves
 from neurosim.play.messages import Order
+from neurosim.play.pages import Pages
 from neurosim.play.visitors import Visitor
-from neurosim.problem.assembly import Problem, assemble, assemble_on
+from neurosim.problem.assembly import Problem
 from neurosim.scenario import Scenario
-from neurosim.scenario.overrides import label
 from neurosim.training.measures import JUDGED_BY, confusion
 
 # Seconds that a part of the steps may take, before messages are looked for.
 PART = 0.015
 # Of the time, the share that measuring the splits may take.
 SHARE = 0.3
-# Parameters of a network that a page may ask for, and rows of a data set.
-MOST_PARAMETERS, MOST_SAMPLES = 20_000_000, 100_000
-# Of [training]: what is not about the network, and may write files.
-KEPT_OUT = ("observers", "metrics")
 
 
 class Desk:
@@ -166,12 +162,9 @@ class School:
         threads: int | None = None,
         data_dir: Path | None = None,
     ) -> None:
-        self._scenario = scenario
-        self._problem = problem
         self._backend = backend
-        self._datasets = datasets
+        self._pages = Pages(scenario, problem, datasets, data_dir)
         self._threads = threads
-        self._data_dir = data_dir
         self._desks: dict[Visitor, Desk] = {}
 
     def rest(self) -> float:
@@ -195,7 +188,7 @@ class School:
         """Do what a page asks; raises NeurosimError for what cannot be done."""
         if order["do"] == "build":
             self.leave(visitor)
-            scenario, problem = self._changed(order["scenario"])
+            scenario, problem = self._pages.changed(order["scenario"])
             lesson = Lesson(scenario, problem, self._backend, self._threads)
             self._desks[visitor] = Desk(visitor, lesson, problem, evaluates=order["evaluates"])
             return
@@ -228,40 +221,6 @@ class School:
                 raise UsageError("formulas are for pages that train by themselves")
             case {"do": "more"}:
                 desk.waiting = True
-
-    def _changed(self, tables: Mapping[str, Any]) -> tuple[Scenario, Problem]:
-        """The scenario with what a page has changed in it.
-
-        Its rows are its own, or those of a data set that is generated: nothing here may name a file.
-        """
-        own = self._scenario
-        changes: dict[str, Any] = {}
-        for name in ("network", "optimizer", "training"):
-            section = tables.get(name)
-            if isinstance(section, dict):
-                changes[name] = {key: value for key, value in section.items() if key not in KEPT_OUT}
-        about, data = tables.get("scenario"), tables.get("data")
-        if isinstance(about, dict) and "seed" in about:
-            changes["scenario.seed"] = about["seed"]
-        source = data.get("source") if isinstance(data, dict) else None
-        if isinstance(data, dict) and isinstance(source, str) and source in self._datasets:
-            if any(isinstance(value, int | float) and value > MOST_SAMPLES for value in data.values()):
-                raise UsageError(f"the numbers of the data may be {MOST_SAMPLES:,} at most")
-            changes["data"] = data
-        elif source != own.data.source:
-            raise UsageError("the server has the rows of the scenario and generated data sets, and takes no others")
-        try:
-            scenario = own.changed(changes)
-        except ScenarioError as error:
-            # The page has put them there, so it need not be told where they are from.
-            for key, value in changes.items():
-                error.message = error.message.replace(f"{label(key, value)}: ", "")
-            raise
-        same = scenario.data == own.data
-        problem = assemble_on(scenario, self._problem.data) if same else assemble(scenario, self._data_dir)
-        if problem.network.size > MOST_PARAMETERS:
-            raise UsageError(f"the network has more than {MOST_PARAMETERS:,} parameters")
-        return scenario, problem
 
 
 def layers_of(network: Network) -> list[dict[str, Any]]:
