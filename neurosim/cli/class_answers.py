@@ -15,19 +15,21 @@ from neurosim.printable import quoted
 from neurosim.report.answers import collect
 
 if TYPE_CHECKING:
+    from neurosim.play.goals import Goals
     from neurosim.scenario import Scenario
 
 
-def print_answers(scenario: Scenario, folder: Path, *, as_json: bool) -> None:
-    """Print what the students of a class have answered."""
+def print_answers(scenario: Scenario, folder: Path, goals: Goals | None, *, as_json: bool) -> None:
+    """Print what the students of a class have answered; `goals` trains again what they say to have reached."""
     questions = scenario.play.questions if scenario.play is not None else []
     name = scenario.scenario.name
     if not questions:
         asking = "try-hidden-units"
         raise click.UsageError(f"{name} asks no questions. Try: neurosim play {asking} --collect {quoted(folder)}")
-    found = collect(folder, name, questions)
+    found = collect(folder, name, questions) if goals is None else collect(folder, name, questions, goals.reached)
     if as_json:
-        print_json({"scenario": name, "students": [dataclasses.asdict(answers) for answers in found]})
+        more = {} if goals is None else {"notes": goals.notes}
+        print_json({"scenario": name, "students": [dataclasses.asdict(answers) for answers in found], **more})
         return
     if not found:
         click.echo(f"{folder} has no answers yet: no file that ends in .json")
@@ -47,3 +49,6 @@ def print_answers(scenario: Scenario, folder: Path, *, as_json: bool) -> None:
     click.echo()
     for place, question in enumerate(questions, 1):
         click.echo(f"{place}  {question.ask}")
+    for note in [] if goals is None else goals.notes:
+        click.echo()
+        echo(note)

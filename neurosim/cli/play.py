@@ -52,6 +52,11 @@ LOOPBACK = "127.0.0.1"
     metavar="FOLDER",
     help="Instead of a page, the table of the answers (.json) that students have downloaded into this folder.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="With --collect: train again what students say to have reached a goal with, and see whether it does.",
+)
 @with_sources(DATA_DIR)
 @JSON
 def command(
@@ -62,6 +67,7 @@ def command(
     host: str,
     engine: str | None,
     collect: Path | None,
+    check: bool,
     sources: Sources,
     as_json: bool,
 ) -> None:
@@ -80,6 +86,8 @@ def command(
     """
     if page is not None and engine is not None:
         raise click.UsageError("--page writes a page that trains by itself: leave out --engine")
+    if check and collect is None:
+        raise click.UsageError("--check is for the answers of a class: add --collect FOLDER")
     from neurosim.problem.assembly import assemble
     from neurosim.report.playground import playground
 
@@ -88,7 +96,13 @@ def command(
     if collect is not None:
         from neurosim.cli.class_answers import print_answers
 
-        print_answers(loaded, collect, as_json=as_json)
+        goals = None
+        if check:
+            from neurosim.play.goals import Goals
+            from neurosim.report.twin import DATASETS
+
+            goals = Goals(loaded, assemble(loaded, sources.data_dir), DATASETS)
+        print_answers(loaded, collect, goals, as_json=as_json)
         return
     if as_json:
         raise click.UsageError(f"--json is for the answers of a class. Try: neurosim play {scenario} --collect FOLDER")

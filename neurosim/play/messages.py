@@ -35,7 +35,7 @@ def read_message(text: str | None) -> Order:
         raise UsageError("a message is JSON") from None
     if not isinstance(found, dict):
         raise UsageError('a message is a JSON object, such as {"do": "pause"}')
-    _check_parts(found)
+    check_parts(found)
     name = found.get("do")
     if not isinstance(name, str) or name not in ORDERS:
         raise UsageError(f"a message has one of these orders: {', '.join(ORDERS)}")
@@ -53,7 +53,7 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _check_parts(found: Any) -> None:
+def check_parts(found: Any) -> None:
     """Raise UsageError for what is nested too deeply, and for numbers that are not finite."""
     level = [found]
     for _ in range(MOST_LEVELS):

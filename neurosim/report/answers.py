@@ -6,8 +6,9 @@ The files come from strangers: they are small, of one form, and what is wrong wi
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ from neurosim.scenario.play import Question
 FORMAT = "neurosim-answers-1"
 MOST_FILES, MOST_BYTES = 2000, 100_000
 MOST_LETTERS = 40
+# Judges an answer to a question that is a goal: the file, the question, and what the file says.
+Reached = Callable[[str, Question, Mapping[str, Any]], bool | None]
+
+
+def claimed(file: str, question: Question, entry: Mapping[str, Any]) -> bool:
+    """Whether the page has told that a goal was reached."""
+    return entry.get("right") is True
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,10 @@ class Answers:
         return sum(answer is True for answer in self.right)
 
 
-def collect(folder: Path, scenario: str, questions: Sequence[Question]) -> list[Answers]:
+def collect(folder: Path, scenario: str, questions: Sequence[Question], reached: Reached = claimed) -> list[Answers]:
     """The answers to the questions of a scenario in the files ``*.json`` of a folder, by name of the student.
 
-    Choices and numbers are judged here, by the scenario; of goals only the page can tell.
+    Choices and numbers are judged here, by the scenario; goals by `reached`, which left out believes the page.
 
     Raises
     ------
@@ -64,11 +72,11 @@ def collect(folder: Path, scenario: str, questions: Sequence[Question]) -> list[
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
     if len(files) > MOST_FILES:
         raise DataError(f"{folder} has {len(files):,} files; a class has {MOST_FILES:,} at most")
-    found = [_read(path, scenario, questions) for path in files]
+    found = [_read(path, scenario, questions, reached) for path in files]
     return sorted(found, key=lambda answers: (bool(answers.fault), answers.name.casefold(), answers.file))
 
 
-def _read(path: Path, scenario: str, questions: Sequence[Question]) -> Answers:
+def _read(path: Path, scenario: str, questions: Sequence[Question], reached: Reached) -> Answers:
     file = _cut(path.name)
     try:
         if path.is_symlink() or not path.is_file():
@@ -90,7 +98,7 @@ def _read(path: Path, scenario: str, questions: Sequence[Question]) -> Answers:
     if [_asked(entry) for entry in entries] != [question.ask for question in questions]:
         return Answers(file, name, fault="answers other questions")
     pairs = list(zip(questions, entries, strict=True))
-    right = tuple(_judged(question, entry) for question, entry in pairs)
+    right = tuple(_judged(question, entry, partial(reached, file)) for question, entry in pairs)
     return Answers(file, name, right, tuple(_cut(entry.get("given")) for _, entry in pairs))
 
 
@@ -98,11 +106,13 @@ def _asked(entry: Any) -> Any:
     return entry.get("ask") if isinstance(entry, dict) else None
 
 
-def _judged(question: Question, entry: dict[str, Any]) -> bool | None:
+def _judged(
+    question: Question, entry: dict[str, Any], reached: Callable[[Question, Mapping[str, Any]], bool | None]
+) -> bool | None:
     given = entry.get("given")
     if given is None:
         return None
-    return entry.get("right") is True if question.kind == "goal" else question.is_right(given)
+    return reached(question, entry) if question.kind == "goal" else question.is_right(given)
 
 
 def _cut(text: object) -> str:

@@ -12,10 +12,12 @@ import pytest
 import neurosim
 from neurosim.cli.application import execute
 from neurosim.errors import DataError, UsageError
+from neurosim.play.goals import Goals
 from neurosim.problem.assembly import assemble
 from neurosim.report.answers import collect
 from neurosim.report.engine import asset
 from neurosim.report.playground import playground
+from neurosim.report.twin import DATASETS
 from neurosim.scenario import load_scenario
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -251,6 +253,27 @@ def test_a_lesson_asks_before_it_trains_and_keeps_the_answers(opened, tmp_path):
     assert [(answers.name, answers.right, answers.fault) for answers in found] == [
         ("Ann", (True, None, False, None), "")
     ]
+
+
+@pytest.mark.ci
+def test_a_goal_that_is_reached_on_the_page_is_reached_again(opened, tmp_path):
+    page = opened(page_of(tmp_path, "xor"))
+    for units in (5, 4, 3):
+        button(page, "One unit less in layer 1").click()
+        page.page.get_by_text(f"{units} units").wait_for()
+    page.page.get_by_label("Speed").select_option(label="30 steps a second")
+    page.page.get_by_label("Learning rate").select_option(label="0.3")
+    button(page, "Reset").click()
+    button(page, "Train").click()
+    page.page.get_by_text("Reached at step").wait_for()
+    with page.page.expect_download() as download:
+        button(page, "Download answers").click()
+    scenario = load_scenario("xor")
+    entry = json.loads(Path(download.value.path()).read_text())["answers"][-1]
+    goals = Goals(scenario, assemble(scenario), DATASETS)
+    assert entry["units"] == 3
+    assert goals.reached("ann.json", scenario.play.questions[-1], entry)
+    assert not goals.reached("ann.json", scenario.play.questions[-1], {**entry, "step": 1})
 
 
 def test_a_lesson_has_only_the_controls_that_it_names(opened, tmp_path):

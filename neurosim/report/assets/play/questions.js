@@ -72,7 +72,7 @@ class Questions {
       const reached = few && value >= (goal.at_least ?? -Infinity) && value <= (goal.at_most ?? Infinity);
       verdict.textContent = few ? `Now it is ${shown}.` : `Now there are ${hidden} hidden units.`;
       if (!reached || steps === 0) return;
-      this.answers[k] = { ask, given: value, right: true, step: steps, units: hidden };
+      this.answers[k] = { ask, given: value, right: true, step: steps, units: hidden, changed: this.app.settings.differences };
       verdict.textContent = [`Reached at step ${steps}: ${shown}.`, because].filter(Boolean).join(" ");
       verdict.classList.add("met");
     });
