@@ -11,8 +11,8 @@ from neurosim.formulas.javascript import Script
 MODULES = (
     "random", "initial", "layers/layer", "layers/activation", "layers/dense", "layers/combination", "layers/dropout",
     "layers/normalization", "layers/branches", "layers/kinds", "machine/bytes", "machine/lanes", "machine/formulas",
-    "machine/kernels", "machine/vectors", "machine/drawing", "machine/machine", "network", "updating", "trainer",
-    "datasets", "history",
+    "machine/kernels", "machine/vectors", "machine/drawing", "machine/tiles", "machine/machine", "network", "updating",
+    "trainer", "datasets", "history",
 )  # fmt: skip
 
 

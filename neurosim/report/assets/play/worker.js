@@ -16,9 +16,10 @@ function work(engine) {
   // As long as a part of the steps may take, in milliseconds, before messages are looked for: short beside the time from
   // one picture to the next.
   const PART = 4;
-  // What is to be done after the messages that are there: a timer of 0 would wait for 4 ms.
+  // Training goes on after the messages that are there: a timer of 0 would wait for 4 ms.
   const { port1: ahead, port2: behind } = new MessageChannel();
-  behind.onmessage = train;
+  behind.onmessage = goOn;
+  let goesOn = false;
 
   function tell(more = {}) {
     const since = performance.now();
@@ -36,8 +37,13 @@ function work(engine) {
     took = told - since;
   }
 
+  function goOn() {
+    goesOn = false;
+    train();
+  }
+
   function train() {
-    if (!running) return;
+    if (!running || goesOn) return;
     const end = performance.now() + PART;
     const due = pace ? Math.floor(((performance.now() - begun) / 1000) * pace) : Infinity;
     while (performance.now() < end && done < due) {
@@ -47,7 +53,8 @@ function work(engine) {
     }
     // All rows are evaluated for it: training has half of the time at least.
     if (waiting && performance.now() - told >= took) tell();
-    if (pace && done >= due) setTimeout(train, 4);
+    goesOn = true;
+    if (pace && done >= due) setTimeout(goOn, 4);
     else ahead.postMessage(null);
   }
 

@@ -7,14 +7,22 @@ const [I32, I64, F64, V128] = [0x7f, 0x7e, 0x7c, 0x7b];
 const WORD = 8;
 const PAIR = 16;
 
+// Instructions on whole numbers, on single ones and about what comes next.
+const OP = {
+  nothing: 0x40, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, again: 0x0d, call: 0x10, choose: 0x1b, get: 0x20, set: 0x21,
+  tee: 0x22, load: 0x28, loadWide: 0x29, loadNumber: 0x2b, store: 0x36, storeNumber: 0x39, whole: 0x41, wide: 0x42,
+  isZero: 0x45, below: 0x49, notBelow: 0x4f, add: 0x6a, subtract: 0x6b, multiply: 0x6c, xor: 0x73, left: 0x74, right: 0x76,
+  wideAdd: 0x7c, wideMultiply: 0x7e, wideXor: 0x85, wideRight: 0x88, addNumbers: 0xa0,
+  narrowed: 0xa7, widened: 0xad,
+};
 // Instructions on a pair of numbers, behind the prefix 0xfd.
 const PAIRS = {
-  load: 0x00, splat: 0x0a, store: 0x0b, shuffle: 0x0d, fill: 0x14, extract: 0x21,
+  load: 0x00, splat: 0x0a, store: 0x0b, shuffle: 0x0d, extract: 0x21,
   "==": 0x47, "!=": 0x48, "<": 0x49, ">": 0x4a, "<=": 0x4b, ">=": 0x4c,
-  not: 0x4d, and: 0x4e, andnot: 0x4f, or: 0x50, select: 0x52, storeLane: 0x5b, loadZero: 0x5d,
+  not: 0x4d, and: 0x4e, or: 0x50, select: 0x52, storeLane: 0x5b, loadZero: 0x5d,
   ceil: 0x74, floor: 0x75, trunc: 0x7a, nearest: 0x94, shiftLeft: 0xcb, shiftRight: 0xcc, addWhole: 0xce, subWhole: 0xd1,
   abs: 0xec, neg: 0xed, sqrt: 0xef, "+": 0xf0, "-": 0xf1, "*": 0xf2, "/": 0xf3, min: 0xf4, max: 0xf5, pmin: 0xf6, pmax: 0xf7,
-  fused: 0x105 + 2,
+  fused: 0x107,
 };
 
 function leb(number) {
@@ -55,20 +63,20 @@ class Routine {
   }
 
   get(local) {
-    this.op(0x20, ...leb(local));
+    this.op(OP.get, ...leb(local));
   }
 
   set(local) {
-    this.op(0x21, ...leb(local));
+    this.op(OP.set, ...leb(local));
   }
 
   // A whole number.
   whole(number) {
-    this.op(0x41, ...signedLeb(number));
+    this.op(OP.whole, ...signedLeb(number));
   }
 
   call(routine) {
-    this.op(0x10, ...leb(routine.place));
+    this.op(OP.call, ...leb(routine.place));
   }
 
   pair(name, ...rest) {
@@ -103,13 +111,13 @@ class Routine {
   // A single number, to a pair's place or from it.
   loadNumber(base, offset) {
     this.address(base);
-    this.op(0x2b, 0, ...leb(offset));
+    this.op(OP.loadNumber, 0, ...leb(offset));
   }
 
   storeNumber(base, offset, value) {
     this.address(base);
     value();
-    this.op(0x39, 0, ...leb(offset));
+    this.op(OP.storeNumber, 0, ...leb(offset));
   }
 
   // A local that holds a whole number.
@@ -123,7 +131,7 @@ class Routine {
   advance(local, bytes) {
     this.get(local);
     this.whole(bytes);
-    this.op(0x6a);
+    this.op(OP.add);
     this.set(local);
   }
 
@@ -132,25 +140,25 @@ class Routine {
     if (times === 1) body();
     if (times < 2) return;
     const left = this.pointer(times);
-    this.op(0x03, 0x40);
+    this.op(OP.loop, OP.nothing);
     body();
     this.get(left);
     this.whole(1);
-    this.op(0x6b, 0x22, ...leb(left), 0x0d, 0, 0x0b);
+    this.op(OP.subtract, OP.tee, ...leb(left), OP.again, 0, OP.end);
   }
 
   // `body` while local `at` is below local `end`, which `body` sees to; once at least.
   until(at, end, body) {
-    this.op(0x03, 0x40);
+    this.op(OP.loop, OP.nothing);
     body();
     this.get(at);
     this.get(end);
-    this.op(0x49, 0x0d, 0, 0x0b);
+    this.op(OP.below, OP.again, 0, OP.end);
   }
 
   encoded() {
     const locals = this.locals.flatMap((type) => [1, type]);
-    const code = [...leb(this.locals.length), ...locals, ...this.bytes, 0x0b];
+    const code = [...leb(this.locals.length), ...locals, ...this.bytes, OP.end];
     return [...leb(code.length), ...code];
   }
 }

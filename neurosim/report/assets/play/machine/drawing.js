@@ -1,31 +1,29 @@
 // What needs the words of 64 bits of random.js, which a machine has at once: `permutation`, and the masks of dropout.
 
-const WIDE = { add: 0x7c, multiply: 0x7e, or: 0x84, xor: 0x85, left: 0x86, right: 0x88 };
-
 // Word number `place` of a stream whose key is in a local, into local `word`.
 function writeWord(code, key, place, word) {
-  const wide = (number) => code.op(0x42, ...signedLeb(BigInt.asIntN(64, number)));
+  const wide = (number) => code.op(OP.wide, ...signedLeb(BigInt.asIntN(64, number)));
   const shiftAndXor = (places) => {
     code.get(word);
     code.get(word);
     wide(places);
-    code.op(WIDE.right, WIDE.xor);
+    code.op(OP.wideRight, OP.wideXor);
     code.set(word);
   };
   const times = (factor) => {
     code.get(word);
     wide(factor);
-    code.op(WIDE.multiply);
+    code.op(OP.wideMultiply);
     code.set(word);
   };
   place();
-  code.op(0xad);
+  code.op(OP.widened);
   wide(1n);
-  code.op(WIDE.add);
+  code.op(OP.wideAdd);
   wide(0x9e3779b97f4a7c15n);
-  code.op(WIDE.multiply);
+  code.op(OP.wideMultiply);
   code.get(key);
-  code.op(WIDE.add);
+  code.op(OP.wideAdd);
   code.set(word);
   shiftAndXor(30n);
   times(0xbf58476d1ce4e5b9n);
@@ -49,36 +47,36 @@ function shuffleRoutine(assembly) {
         code.get(order);
         place();
         code.whole(2);
-        code.op(0x74, 0x6a);
+        code.op(OP.left, OP.add);
         code.set(local);
       };
       const read = (local) => {
         code.get(local);
-        code.op(0x28, 2, 0);
+        code.op(OP.load, 2, 0);
       };
       code.get(at);
-      code.op(0x29, 3, 0);
+      code.op(OP.loadWide, 3, 0);
       code.set(key);
       code.get(last);
-      code.op(0x04, 0x40);
+      code.op(OP.if, OP.nothing);
       code.until(zero, last, () => {
         writeWord(code, key, () => code.get(last), word);
         find(() => code.get(last), one);
         find(() => {
           // The upper half of the word, times so many, without its lower half.
           code.get(word);
-          code.op(0x42, 32, WIDE.right);
+          code.op(OP.wide, 32, OP.wideRight);
           code.get(last);
-          code.op(0xad, 0x42, 1, WIDE.add, WIDE.multiply, 0x42, 32, WIDE.right, 0xa7);
+          code.op(OP.widened, OP.wide, 1, OP.wideAdd, OP.wideMultiply, OP.wide, 32, OP.wideRight, OP.narrowed);
         }, other);
         code.get(one);
         read(other);
         code.get(other);
         read(one);
-        code.op(0x36, 2, 0, 0x36, 2, 0);
+        code.op(OP.store, 2, 0, OP.store, 2, 0);
         code.advance(last, -1);
       });
-      code.op(0x0b);
+      code.op(OP.end);
     },
     "shuffle",
   );
@@ -97,28 +95,28 @@ function maskRoutine(kernels, { layer, units, mask }, keyAt) {
       code.get(value);
       code.get(value);
       code.whole(places);
-      code.op(0x76, 0x73);
+      code.op(OP.right, OP.xor);
     };
     const times = (factor) => {
       code.whole(factor | 0);
-      code.op(0x6c);
+      code.op(OP.multiply);
       code.set(value);
     };
     code.whole(keyAt);
-    code.op(0x29, 3, 0);
+    code.op(OP.loadWide, 3, 0);
     code.set(key);
     for (let lane = 0; lane < 2 * kernels.pairs; lane += 1) {
       const row = () => {
         code.get(0);
         code.whole(lane);
-        code.op(0x6a);
+        code.op(OP.add);
       };
       writeWord(code, key, row, word);
       code.get(word);
-      code.op(0x42, 32, WIDE.right, 0xa7);
+      code.op(OP.wide, 32, OP.wideRight, OP.narrowed);
       code.set(first);
       code.get(word);
-      code.op(0xa7);
+      code.op(OP.narrowed);
       code.set(second);
       for (const [local, start] of [[unit, 0], [target, mask + lane * WORD]]) {
         code.whole(start);
@@ -127,19 +125,19 @@ function maskRoutine(kernels, { layer, units, mask }, keyAt) {
       code.repeat(units, () => {
         code.get(unit);
         code.get(first);
-        code.op(0x6a);
+        code.op(OP.add);
         code.set(value);
         shifted(16);
         times(0x7feb352d);
         shifted(15);
         code.get(second);
-        code.op(0x73);
+        code.op(OP.xor);
         times(0x846ca68b);
         code.storeNumber(target, 0, () => {
           for (const number of [1 / (1 - rate), 0]) code.loadNumber(null, kernels.pool(number));
           shifted(16);
           code.whole(below | 0);
-          code.op(0x4f, 0x1b);
+          code.op(OP.notBelow, OP.choose);
         });
         code.advance(unit, 1);
         code.advance(target, kernels.step);

@@ -138,8 +138,8 @@ class Machine {
   write() {
     const { stages, training, kernels, assembly, vectors } = this;
     const made = stages.filter((stage) => stage.made);
-    const gather = this.gathering();
-    const scatter = stages.map((stage) => this.scattering(stage));
+    const gather = gatherRoutine(kernels, this);
+    const scatter = stages.map((stage) => scatterRoutine(kernels, stage));
     const forward = [];
     const trained = [];
     stages.forEach((stage, k) => {
@@ -224,93 +224,6 @@ class Machine {
     return routines;
   }
 
-  // Called with where rows, answers, weights and the order are, the first place in the order and the end.
-  gathering() {
-    const { network, assembly, pairs } = this;
-    return assembly.routine(6, null, (code) => {
-      const [x, y, weights, order, from, end] = [0, 1, 2, 3, 4, 5];
-      const place = code.local(I32);
-      const row = code.local(I32);
-      const source = code.local(I32);
-      // Row `row` of `width` numbers at `base`, to lane `lane` of `to`.
-      const copy = (base, width, to, lane) => {
-        code.get(base);
-        code.get(row);
-        code.whole(width * WORD);
-        code.op(0x6c, 0x6a);
-        code.set(source);
-        if (width <= MOST_WRITTEN_OUT) {
-          for (let k = 0; k < width; k += 1) {
-            code.storeNumber(null, to + lane * WORD + k * pairs * PAIR, () => code.loadNumber(source, k * WORD));
-          }
-          return;
-        }
-        const target = code.pointer(to + lane * WORD);
-        code.repeat(width, () => {
-          code.storeNumber(target, 0, () => code.loadNumber(source, 0));
-          code.advance(source, WORD);
-          code.advance(target, pairs * PAIR);
-        });
-      };
-      for (let lane = 0; lane < 2 * pairs; lane += 1) {
-        // Behind the end it is the last row again, which does not count.
-        code.get(from);
-        code.whole(lane);
-        code.op(0x6a);
-        code.set(place);
-        const isRow = () => {
-          code.get(place);
-          code.get(end);
-          code.op(0x49);
-        };
-        code.get(order);
-        code.get(place);
-        code.get(end);
-        code.whole(1);
-        code.op(0x6b);
-        isRow();
-        code.op(0x1b);
-        code.whole(4);
-        code.op(0x6c, 0x6a, 0x28, 2, 0);
-        code.set(row);
-        copy(x, network.inputs, this.input, lane);
-        if (!this.training) continue;
-        copy(y, this.width, this.answers, lane);
-        const weigh = (number) => code.storeNumber(null, this.weights + lane * WORD, number);
-        code.get(weights);
-        code.op(0x04, 0x40);
-        copy(weights, 1, this.weights, lane);
-        code.op(0x05);
-        weigh(() => code.loadNumber(null, this.constant(1)));
-        code.op(0x0b);
-        isRow();
-        code.op(0x45, 0x04, 0x40);
-        weigh(() => code.loadNumber(null, this.constant(0)));
-        code.op(0x0b);
-      }
-    });
-  }
-
-  // Called with the place of a tile: its outputs, row by row.
-  scattering({ out, units, rows }) {
-    const { assembly, pairs } = this;
-    return assembly.routine(1, null, (code) => {
-      const to = code.local(I32);
-      code.get(0);
-      code.whole(units * WORD);
-      code.op(0x6c);
-      code.set(to);
-      const from = code.pointer(out);
-      code.repeat(units, () => {
-        for (let lane = 0; lane < 2 * pairs; lane += 1) {
-          code.storeNumber(to, rows + lane * units * WORD, () => code.loadNumber(from, lane * WORD));
-        }
-        code.advance(to, WORD);
-        code.advance(from, pairs * PAIR);
-      });
-    });
-  }
-
   // Routines for one tile after the other: of those of rows, answers, weights and an order, from a place to an end.
   tiles(name, result, first, [gather, ...routines], scatter, last) {
     this.assembly.routine(
@@ -350,7 +263,7 @@ class Machine {
 
   summed(code) {
     for (const lane of [0, WORD]) code.loadNumber(null, this.total + lane);
-    code.op(0xa0);
+    code.op(OP.addNumbers);
   }
 
   learning(routines) {

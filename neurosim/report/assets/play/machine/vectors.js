@@ -8,7 +8,7 @@ function eachNumber(code, lanes, [from, to], body) {
   code.set(at);
   code.get(to);
   code.whole(WORD);
-  code.op(0x6b);
+  code.op(OP.subtract);
   code.set(end);
   const part = (isPair) => {
     const load = (address) => lanes.load(at, address, isPair ? "load" : "loadZero");
@@ -21,9 +21,9 @@ function eachNumber(code, lanes, [from, to], body) {
   const ifBelow = (write) => {
     code.get(at);
     code.get(end);
-    code.op(0x49, 0x04, 0x40);
+    code.op(OP.below, OP.if, OP.nothing);
     write();
-    code.op(0x0b);
+    code.op(OP.end);
   };
   ifBelow(() => {
     code.until(at, end, () => {
@@ -33,9 +33,9 @@ function eachNumber(code, lanes, [from, to], body) {
   });
   code.get(at);
   code.get(to);
-  code.op(0x49, 0x04, 0x40);
+  code.op(OP.below, OP.if, OP.nothing);
   part(false);
-  code.op(0x0b);
+  code.op(OP.end);
 }
 
 // A part of an optimizer's rule: columns of numbers, `constants` of the step in memory, and where results go.
@@ -94,7 +94,7 @@ function finiteRoutine(kernels, values) {
         code.get(sum.local);
         code.pair("extract", lane);
       }
-      code.op(0xa0);
+      code.op(OP.addNumbers);
     },
     "finite",
   );
