@@ -8,22 +8,18 @@ import re
 import shutil
 import time
 import tomllib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from neurosim.backends.cpu.team import available_threads
 from neurosim.errors import UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder
 from neurosim.files.lock import FolderLock
-from neurosim.process.children import end_with_parent, without_main
 from neurosim.sweeps.directions import Rises, rises
 from neurosim.sweeps.entries import Entry, packed_entries, read_entry, settings_of
+from neurosim.sweeps.executors import Connect, Executor, Here, Processes, train
 from neurosim.sweeps.journal import STOPPED
 from neurosim.sweeps.packs import packs_in
 from neurosim.sweeps.plan import Plan
@@ -32,12 +28,10 @@ from neurosim.sweeps.search import Search
 from neurosim.sweeps.space import Point
 from neurosim.sweeps.storage import has_ended, this_machine, unpacked
 from neurosim.sweeps.trials import Maker, Recipe, Trial
-from neurosim.sweeps.worker import Ended, Worker, side_by_side
+from neurosim.sweeps.worker import side_by_side
 
 # Trials of one point that are handed to a process at once: enough to fill the lanes of small networks.
 TOGETHER = 128
-# A trial whose process has died so often is given up.
-TRIES = 3
 # Seconds after which a temporary folder that nobody has touched is left by a process that was killed.
 ABANDONED = 3600.0
 # Of such a folder's name: the process and its machine.
@@ -128,6 +122,7 @@ def sweep(
     seeds: Sequence[int] | None = None,
     shard: tuple[int, int] = (1, 1),
     jobs: int | None = None,
+    on: Connect | None = None,
     by: str | None = None,
     tell: Callable[[Progress], None] | None = None,
 ) -> Swept:
@@ -148,6 +143,8 @@ def sweep(
         Which part of the trials, from 1, and of how many.
     jobs : int, optional
         How many processes; one for each processor by default.
+    on : function, optional
+        Makes what trains, see `neurosim.sweeps.executors`; processes of this machine by default.
     by : str, optional
         The measure that decides.
     tell : function, optional
@@ -163,7 +160,7 @@ def sweep(
     if isinstance(points, Plan):
         plan = points
         if plan.learns:
-            return _searched(maker, plan, out, shard, jobs, tell)
+            return _searched(maker, plan, out, shard, jobs, on, tell)
         points, by = plan.points(), plan.by
         seeds = None if plan.seeds is None else range(plan.seeds)
     own = [maker.scenario.scenario.seed] if seeds is None else list(seeds)
@@ -193,13 +190,18 @@ def sweep(
     progress.add(list(entries.values()))
     progress.found = progress.done
     notify = tell or (lambda progress: None)
-    jobs = jobs or available_threads()
+    cluster = on(maker, out) if on and missing else None
+    jobs = cluster.jobs if cluster else jobs or available_threads()
     divided = side_by_side(maker, [trials[numbers[0]] for numbers in missing.values()], jobs)
     if not missing:
         notify(progress)
     tasks = [*divided.small, *_tasks(divided.others, jobs)]
-    elsewhere = _train(maker, out, tasks, min(jobs, len(tasks)), 2 * jobs, progress)
-    for ended in chain(_train_here(maker, out, divided.here, jobs, progress), elsewhere):
+    executors: list[tuple[Executor | Here, list[list[Trial]]]]
+    if cluster:
+        executors = [(cluster, [*divided.here, *tasks])]
+    else:
+        executors = [(Here(maker, out, jobs), divided.here), (_local(maker, out, min(jobs, len(tasks))), tasks)]
+    for ended in chain.from_iterable(train(executor, own, progress) for executor, own in executors):
         packed = {
             name: entry
             for pack in dict.fromkeys(one.pack for one in ended if one.pack)
@@ -229,6 +231,7 @@ def _searched(
     out: Path,
     shard: tuple[int, int],
     jobs: int | None,
+    on: Connect | None,
     tell: Callable[[Progress], None] | None,
 ) -> Swept:
     """As `sweep`, of points that Optuna chooses."""
@@ -247,15 +250,15 @@ def _searched(
         progress.add([entry])
 
     notify = tell or (lambda progress: None)
-    jobs = min(jobs or available_threads(), plan.trials or 1)
     # Of trials that are under way, a second process could not know that they are.
     lock = FolderLock(out, resuming=True)
     try:
         _clear(out)
         search = Search(maker, plan, out, lambda trial, reason: _refused(maker, trial, reason), known)
         progress.by = search.measure
+        executor = on(maker, out) if on else _local(maker, out, min(jobs or available_threads(), plan.trials or 1))
         # One point is chosen ahead, so that no process waits; the others when all that has ended by then is known.
-        for ended in _train(maker, out, search.tasks(), jobs, jobs + 1, progress):
+        for ended in train(executor, search.tasks(), progress, spare=1):
             for one in ended:
                 search.ended(one)
             notify(progress)
@@ -268,6 +271,11 @@ def _searched(
         raise UsageError(f"no trial could be trained; the first one: {entries[0].reason}", "Correct what is varied.")
     different = {entry.folder or number: entry for number, entry in enumerate(entries)}
     return Swept(out, rank(list(different.values()), search.measure, maker.scenario.rises), progress.trials, trained)
+
+
+def _local(maker: Maker, out: Path, jobs: int) -> Executor | Here:
+    """What trains on this machine."""
+    return Processes(maker.recipe, out, jobs) if jobs > 1 else Here(maker, out)
 
 
 def _refused(maker: Maker, trial: Trial, reason: str) -> Entry:
@@ -311,97 +319,3 @@ def _tasks(trials: Sequence[Trial], jobs: int) -> list[list[Trial]]:
         else:
             tasks.append([trial])
     return tasks
-
-
-def _train_here(
-    maker: Maker, out: Path, tasks: Sequence[list[Trial]], threads: int, progress: Progress
-) -> Iterator[list[Ended]]:
-    """Train tasks in this process, whose threads share each of them; yields nothing first, when the first begins."""
-    if tasks:
-        worker = Worker(maker, out, threads)
-        for number, task in enumerate(tasks):
-            progress.running = len(task)
-            if not number:
-                yield []
-            yield worker.train(task)
-
-
-def _train(
-    maker: Maker, out: Path, tasks: Iterable[list[Trial]], jobs: int, ahead: int, progress: Progress
-) -> Iterator[list[Ended]]:
-    """Train tasks, here or in other processes; yields what has become of each, and nothing first, when they begin.
-
-    No more than `ahead` are taken before one of them has ended: if a process dies, all of these have to be handed out
-    again.
-    """
-    if jobs <= 1:
-        worker = Worker(maker, out)
-        for number, task in enumerate(tasks):
-            progress.running = len(task)
-            if not number:
-                yield []
-            yield worker.train(task)
-        return
-    others = set(active_children())
-    fresh = ((task, 0) for task in tasks)
-    waiting: deque[tuple[list[Trial], int]] = deque()
-    broken, begun = True, False
-    while broken:
-        broken = False
-        pool = _pool(maker.recipe, out, jobs)
-        under_way: dict[Future[list[Ended]], tuple[list[Trial], int]] = {}
-        try:
-            while True:
-                while (
-                    len(under_way) < ahead
-                    and (handed := waiting.popleft() if waiting else next(fresh, None)) is not None
-                ):
-                    with without_main():
-                        under_way[pool.submit(_work, handed[0])] = handed
-                if not under_way:
-                    break
-                progress.running = sum(len(task) for task, _ in list(under_way.values())[:jobs])
-                if not begun:
-                    begun = True
-                    yield []
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    ended = future.result()
-                    del under_way[future]
-                    yield ended
-        except BrokenProcessPool:
-            broken = True
-            for task, tries in under_way.values():
-                if tries + 1 < TRIES:
-                    waiting.append((task, tries + 1))
-                elif len(task) > 1:
-                    # One of them is to blame.
-                    waiting.extend(([trial], 0) for trial in task)
-                else:
-                    yield [Ended(task[0], "its process was killed each time; memory may be short")]
-        except BaseException:
-            # What they are training is lost, and nothing else: nobody waits for it.
-            for child in set(active_children()) - others:
-                child.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _pool(recipe: Recipe, out: Path, jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (recipe, out, os.getpid()))
-
-
-_worker: list[Worker] = []
-
-
-def _begin(recipe: Recipe, out: Path, parent: int) -> None:
-    """What a process does first: it ends with its parent, and leaves Ctrl-C to it."""
-    import signal
-
-    end_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker[:] = [Worker(Maker(recipe), out)]
-
-
-def _work(task: list[Trial]) -> list[Ended]:
-    return _worker[0].train(task)

@@ -36,7 +36,7 @@ REASONS = {
     ("cli/plugins.py", "import_module"): LAZILY,
     ("analysis/catalog.py", "import_module"): LAZILY,
     ("plots/pictures.py", "import_module"): LAZILY,
-    ("sweeps/sweep.py", "multiprocessing"): "the processes of a sweep, which its parent starts and talks to",
+    ("sweeps/executors.py", "multiprocessing"): "the processes of a sweep, which its parent starts and talks to",
     ("plugin/host/build.py", "import_module"): "the modules of built-ins, by constant names",
     ("plugin/host/installed.py", "entry_points"): "plugins that the user has installed",
     ("plugin/host/raised.py", "entry_points"): "to say which installed plugin has raised an error; nothing is loaded",
