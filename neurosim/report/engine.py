@@ -12,7 +12,7 @@ MODULES = (
     "random", "initial", "layers/layer", "layers/activation", "layers/dense", "layers/combination", "layers/dropout",
     "layers/normalization", "layers/branches", "layers/kinds", "machine/bytes", "machine/lanes", "machine/formulas",
     "machine/kernels", "machine/vectors", "machine/drawing", "machine/tiles", "machine/machine", "network", "updating",
-    "trainer", "datasets", "history",
+    "trainer", "offered", "datasets", "history",
 )  # fmt: skip
 
 
@@ -25,8 +25,8 @@ def engine(script: Script) -> str:
     return (
         "function engine() {\n"
         + "\n".join(parts)
-        + "\nreturn { Rows, Trainer, Network, History, makeTable, splitsOf, choice, doubles, readCsv, writeCsv, "
-        + "FORMULAS };\n}\n"
+        + "\nreturn { Rows, Trainer, Network, History, makeTable, splitsOf, madeInputs, offeredInputs, "
+        + "choice, doubles, readCsv, writeCsv, FORMULAS };\n}\n"
     )
 
 

@@ -84,6 +84,9 @@ def _given(scenario: Scenario, problem: Problem, known: dict[str, Any], splits: 
     affine = {"scale": data.feature_scale, "shift": data.feature_shift}
     of_targets = {"scale": data.target_scale, "shift": data.target_shift}
     tables = tomllib.loads(scenario.to_toml())
+    made = data.made
+    if made is not None:
+        known = {**known, "made": {"names": made.names, "steps": dict(zip(made.texts, made.steps, strict=True))}}
     return {
         "scenario": {name: tables[name] for name in ("scenario", "data", "network", "optimizer", "training")},
         "title": scenario.scenario.headline,
@@ -95,6 +98,7 @@ def _given(scenario: Scenario, problem: Problem, known: dict[str, Any], splits: 
             "splits": splits,
             "inputs_": {key: np.broadcast_to(value, network.inputs).tolist() for key, value in affine.items()},
             "inputs": network.inputs,
+            "features": None if made is None else {"names": data.raw_labels, "made": made.steps},
             "outputs": {key: value.tolist() for key, value in of_targets.items()},
             "classes": list(data.class_labels),
             # Of gray pictures with a class for each output.
@@ -132,8 +136,6 @@ def _check(scenario: Scenario, problem: Problem, known: dict[str, Any]) -> None:
         raise UsageError("the page cannot train with frozen layers: it would train them too", other)
     if scenario.augmentation != AugmentationSection():
         raise UsageError("the page cannot train with augmentation, which changes the images in every epoch", other)
-    if problem.data.made is not None:
-        raise UsageError("the page cannot make inputs of the features (data.inputs)", other)
     if scenario.training.batch_schedule is not None:
         raise UsageError("the page cannot train with training.batch_schedule", other)
     named = [("activations", layer.activation.name) for layer in network.activated]

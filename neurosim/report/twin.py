@@ -60,7 +60,11 @@ def catalog(
 def splits(problem: Problem) -> dict[str, dict[str, Any]]:
     """The rows of each split as the network gets them."""
     targets = problem.network.loss.record.targets
-    return {name: _rows(rows, targets) for name, rows in problem.splits.items()}
+    found = {name: _rows(rows, targets) for name, rows in problem.splits.items()}
+    if problem.data.made is not None:
+        for name, split in found.items():
+            split["raw"] = _bytes(getattr(problem.data, name).raw)
+    return found
 
 
 def _written(

@@ -12,6 +12,7 @@ COURSE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "xor",
             "xor-two-units",
             "try-hidden-units",
+            "try-inputs",
             "moons",
             "spirals",
             "sine",

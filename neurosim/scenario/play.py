@@ -12,7 +12,7 @@ from neurosim.network.sections import Number, Section
 # The groups of controls on the page.
 Control = Literal[
     "data", "draw", "learning_rate", "optimizer", "activation", "loss", "penalties", "batch", "speed", "units",
-    "layers", "weights", "download",
+    "layers", "weights", "download", "inputs",
 ]  # fmt: skip
 
 

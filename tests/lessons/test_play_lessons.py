@@ -117,3 +117,13 @@ def test_a_straight_line_and_few_units_on_moons_and_spirals():
     one, two = (trained("spirals", network__layers=tanh(*units)) for units in ((16,), (8, 8)))
     assert one.test_accuracy[-1] + 0.1 < two.test_accuracy[-1]
     assert max(two.test_accuracy) >= 0.9
+
+
+def test_one_unit_draws_a_circle_over_the_squares_and_no_line_will_do():
+    def best(*inputs):
+        return max(trained("try-inputs", seed, data__inputs=list(inputs)).test_accuracy[-1] for seed in range(2))
+
+    assert best("x1", "x2") < 0.65
+    assert best("x1", "x1^2") < 0.8
+    assert best("x1^2", "x2^2") >= 0.97
+    assert max(trained("try-inputs", data__inputs=["x1", "x2"], network__layers=tanh(4)).test_accuracy) >= 0.95

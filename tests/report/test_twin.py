@@ -309,6 +309,9 @@ WAYS = {
     "ema": {"training": {"average": {"kind": "ema", "start": 5, "decay": 0.9}}},
     "swa": {"training": {"average": {"kind": "swa", "start": 20}}},
     "class weights": {"network": {"class_weights": [1.0, 3.0]}},
+    "made inputs": {
+        "data": {"source": "moons", "samples": 14, "standardize": True, "inputs": ["x1^2", "x1*x2", "exp(sin(x2))"]}
+    },
 }
 
 
@@ -331,7 +334,11 @@ DATA = {
     "moons": {"source": "moons", "standardize": True, "test_fraction": 0.5},
     "spirals": {"source": "spirals", "noise": 0.3, "turns": 1.2, "seed": 9},
     "sine": {"source": "sine", "standardize": True, "standardize_targets": True, "validation_fraction": 0.1},
-}
+    "made": {
+        "source": "circles", "standardize": True, "test_fraction": 0.25,
+        "inputs": ["x1", "x2", "x1^2", "x2^2", "x1*x2", "sin(x1)", "sin(x2)"],
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", DATA)

@@ -10,7 +10,8 @@ NAMES = [
     "and", "batch-size", "depth", "digits", "digits-cnn", "dying-relu", "features", "initialization", "iris",
     "learning-rate", "loss-functions", "mnist", "mnist-cnn", "mnist-cnn-quick", "mnist-mlp-best",
     "mnist-mlp-elastic", "mnist-quick", "mnist-resnet", "mnist-vgg", "moons", "nand", "optimizers", "or",
-    "overfitting", "sine", "spirals", "try-hidden-units", "try-learning-rate", "try-overfitting",
+    "overfitting", "sine", "spirals", "try-hidden-units", "try-inputs", "try-learning-rate",
+    "try-overfitting",
     "universal-approximation", "vanishing-gradient", "xor", "xor-perceptron", "xor-two-units",
 ]  # fmt: skip
 

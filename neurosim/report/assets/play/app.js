@@ -132,7 +132,7 @@ class App extends Tables {
     this.values = null;
     const table = this.made.makeTable(now.data, catalog, this.own);
     const loss = catalog.losses[this.lossName()];
-    const inputs = table ? table.width : this.data.inputs;
+    const inputs = table ? table.inputNames.length : this.data.inputs;
     this.network = new this.made.Network(now.network, inputs, catalog);
     this.network.hasten();
     const wanted = { outputs: this.network.outputs, targets: loss.targets };
@@ -140,7 +140,11 @@ class App extends Tables {
     this.scales = { inputs: found.inputs_ ?? found.inputs, outputs: found.outputs };
     const numbered = Array.from({ length: table?.classes ?? 0 }, (_, k) => String(k));
     this.classes = table ? (table.labelNames ?? numbered) : this.data.classes;
-    this.inputNames = table ? table.names : this.given;
+    this.inputNames = table ? table.inputNames : this.given;
+    this.features = table ? { names: table.names, made: table.made } : (this.data.features ?? { names: this.given, made: null });
+    // How many there are to draw over.
+    this.wide = this.features.names.length;
+    this.offered = table && !this.served?.live ? this.made.offeredInputs(table.names) : [];
     this.tables = tablesOf(now.network.layers);
     // A unit that there is no longer is kept no longer.
     const { layers } = this.network;
@@ -148,7 +152,7 @@ class App extends Tables {
     this.look(null);
     this.survey(table, found);
     this.image = !table && this.data.image ? this.pad.imageOf(found.splits.train) : null;
-    this.maps = new Maps(this.network, this.box, this.scales.inputs);
+    this.maps = new Maps(this.network, this.box, (raw) => this.toInputs(raw), this.wide);
     // Halfway between the two answers of a step, whatever its loss compares.
     const stepped = this.made.choice(now.network.layers.at(-1).activation ?? "identity").name === "step";
     this.threshold = stepped ? 0.5 : loss.threshold;
@@ -178,20 +182,19 @@ class App extends Tables {
 
   // Where the rows lie: the ends of the axes, and the rows as points, in the units of the table.
   survey(table, { splits }) {
-    const [width, { scale: factors, shift }] = [this.network.inputs, this.scales.inputs];
+    const [width, { wide }, { scale: factors, shift }] = [this.network.inputs, this, this.scales.inputs];
     this.points = {};
     this.counts = {};
-    const raw = (x, k) => (x - shift[k]) / factors[k];
     const { outputs } = this.scales;
-    for (const [name, { x, values, classes }] of Object.entries(splits)) {
-      const numbers = this.made.doubles(x);
+    for (const [name, { x, raw, values, classes }] of Object.entries(splits)) {
+      const numbers = this.made.doubles(raw ?? x);
       const y = values && this.made.doubles(values);
-      const count = numbers.length / width;
+      const count = numbers.length / wide;
+      const feature = (r, k) => (raw ? numbers[r * wide + k] : (numbers[r * wide + k] - shift[k]) / factors[k]);
       this.counts[name] = count;
       this.points[name] = Array.from({ length: Math.min(count, 1500) }, (_, r) => {
-        const first = raw(numbers[r * width], 0);
-        if (width === 1) return [first, this.inUnits(y[r], outputs), 0];
-        return [first, raw(numbers[r * width + 1], 1), classes ? classes[r] : 0];
+        if (wide === 1) return [feature(r, 0), this.inUnits(y[r], outputs), 0];
+        return [feature(r, 0), feature(r, 1), classes ? classes[r] : 0];
       });
     }
     // The rows that are judged, for what cannot be drawn over the plane.
@@ -205,6 +208,13 @@ class App extends Tables {
       const margin = 0.15 * (high - low || 1);
       return [low - margin, high + margin];
     });
+  }
+
+  // What the network gets for the features of a row.
+  toInputs(raw) {
+    const { scale: factors, shift } = this.scales.inputs;
+    const { made } = this.features;
+    return (made ? this.made.madeInputs(made, raw) : raw).map((x, k) => x * factors[k] + shift[k]);
   }
 
   inUnits(y) {
@@ -233,7 +243,7 @@ class App extends Tables {
   draw() {
     const { network, state } = this;
     if (!state || !this.values) return;
-    if (network.inputs <= 2) {
+    if (this.wide <= 2) {
       this.maps.compute(MAP_CELLS, true);
       this.maps.compute(CELLS, false);
     } else if (this.rows) this.maps.look(this.rows);

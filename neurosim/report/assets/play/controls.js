@@ -37,6 +37,7 @@ class Controls {
     const input = element("input", field, { type: "checkbox", ...(on ? { checked: "" } : {}) });
     field.append(` ${label}`);
     input.addEventListener("change", () => changed(input.checked));
+    return input;
   }
 
   build() {
@@ -81,6 +82,7 @@ class Controls {
     parent.replaceChildren();
     element("h2", parent, {}, "Data");
     if (!app.shows("data")) {
+      this.inputs(parent);
       this.looks(parent);
       return;
     }
@@ -113,7 +115,8 @@ class Controls {
         fresh.addEventListener("click", () => app.change({ "data.seed": (settings.get("data.seed") ?? 0) + 1 }));
       }
     }
-    if (app.shows("draw") && app.network.inputs === 2 && app.classes.length === 2) {
+    this.inputs(parent);
+    if (app.shows("draw") && app.wide === 2 && app.classes.length === 2) {
       const pens = [["off", null], ["class 0", 0], ["class 1", 1]];
       this.choice(parent, "Draw points", pens, app.drawing, (label) => app.choosePen(label));
     }
@@ -123,12 +126,25 @@ class Controls {
     this.looks(parent);
   }
 
+  // What the network gets: features by themselves, and what can be made of them.
+  inputs(parent) {
+    const { app } = this;
+    if (!app.offered.length || !app.shows("inputs")) return;
+    const group = element("fieldset", parent, { class: "offered" });
+    element("legend", group, {}, "Inputs");
+    for (const { text } of app.offered) {
+      const on = app.inputNames.includes(text);
+      const box = this.tick(group, text.replaceAll("^2", "²").replaceAll("*", " · "), on, (wanted) => app.useInput(text, wanted));
+      box.disabled = on && app.inputNames.length === 1;
+    }
+  }
+
   // How the answers are shown.
   looks(parent) {
     const { app } = this;
     if (app.shows("draw")) app.pad.build(parent);
-    const drawn = app.network.inputs <= 2 && app.points.test;
+    const drawn = app.wide <= 2 && app.points.test;
     if (drawn) this.tick(parent, "show test rows", app.showsTest, (on) => app.show({ showsTest: on }));
-    if (app.network.inputs === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));
+    if (app.wide === 2) this.tick(parent, "show the class only", app.discrete, (on) => app.show({ discrete: on }));
   }
 }

@@ -66,10 +66,14 @@ const DATASETS = {
 
 // The table of a scenario's section [data], of which `own` may be what has been drawn or dropped on the page; null where
 // the page cannot make it.
-function makeTable({ source, seed, ...options }, catalog, own = null) {
-  if (source === "csv" && own) return tableOf(own, options.target);
-  if (!(source in DATASETS)) return null;
-  return DATASETS[source](new Stream(seed ?? 0, "data"), { ...catalog.datasets[source], ...options });
+function makeTable({ source, seed, inputs, ...options }, catalog, own = null) {
+  const drawn = source === "csv" && own;
+  if (!drawn && !(source in DATASETS)) return null;
+  const table = drawn
+    ? tableOf(own, options.target)
+    : DATASETS[source](new Stream(seed ?? 0, "data"), { ...catalog.datasets[source], ...options });
+  const made = inputs === undefined ? null : stepsOf(inputs, table.names, catalog.made);
+  return { ...table, made, inputNames: inputs ?? table.names };
 }
 
 // The row numbers of each split, in ascending order.
@@ -121,7 +125,8 @@ function standard(numbers, width, rows) {
 function splitsOf(table, section, network) {
   const { seed = 0, test_fraction: test = 0, validation_fraction: validation = 0 } = section;
   const parts = deal(table, seed, test, validation);
-  const { features, width, labels, values } = table;
+  const { labels, values, made } = table;
+  const [features, width] = made ? [madeRows(table), made.length] : [table.features, table.width];
   const none = (size) => ({ scale: new Float64Array(size).fill(1), shift: new Float64Array(size) });
   const inputs = section.standardize ? standard(features, width, parts.train) : none(width);
   const scaled = section.standardize_targets && values;
@@ -134,7 +139,8 @@ function splitsOf(table, section, network) {
     rows.forEach((row, r) => {
       for (let k = 0; k < width; k += 1) x[r * width + k] = fround(features[row * width + k], inputs, k);
     });
-    splits[name] = { x, rows, ...answersOf(table, rows, network, (y, k) => fround(y, outputs, k)) };
+    const raw = made && Float64Array.from(rows.flatMap((row) => [...table.features.subarray(row * table.width, (row + 1) * table.width)]));
+    splits[name] = { x, raw, rows, ...answersOf(table, rows, network, (y, k) => fround(y, outputs, k)) };
   }
   return { splits, inputs, outputs };
 }

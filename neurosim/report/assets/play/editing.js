@@ -40,6 +40,17 @@ class Editing {
     this.change({});
   }
 
+  // One input more or less, in the order in which they are offered; the scenario's own stay behind them.
+  useInput(text, wanted) {
+    const { names } = this.features;
+    const given = this.inputNames.filter((name) => name !== text);
+    const own = given.filter((name) => !this.offered.some((offer) => offer.text === name));
+    const chosen = this.offered.map((offer) => offer.text).filter((name) => given.includes(name) || (wanted && name === text));
+    const inputs = [...chosen, ...own];
+    for (const table of this.layers) delete table.weight;
+    this.change({ "data.inputs": inputs.join("\n") === names.join("\n") ? undefined : inputs });
+  }
+
   canResize(place) {
     return this.tables[place].kind === "dense" && place < this.tables.length - 1 && this.tables[place] === this.layers[place] && this.shows("units");
   }

@@ -1,14 +1,13 @@
 // What each unit puts out over the plane of two inputs, computed here from the numbers that the worker has sent.
 
 class Maps {
-  constructor(network, box, scales) {
-    Object.assign(this, { network, box, scales, grids: {} });
+  constructor(network, box, toInputs, wide) {
+    Object.assign(this, { network, box, toInputs, wide, grids: {} });
   }
 
   // Outputs over a grid with so many cells along each side: of all layers at once, or of each as soon as it is asked for.
   compute(cells, atOnce) {
-    const { network } = this;
-    const rows = network.inputs === 1 ? cells : cells * cells;
+    const rows = this.wide === 1 ? cells : cells * cells;
     const x = this.grids[cells]?.x ?? this.grid(cells, rows);
     this.grids[cells] = { x, outputs: atOnce ? this.through(x, rows) : [], rows };
   }
@@ -19,18 +18,12 @@ class Maps {
   }
 
   grid(cells, rows) {
-    const { network, box, scales } = this;
+    const { network, box, wide } = this;
     const x = new Float64Array(rows * network.inputs);
-    const along = (k, place) => {
-      const raw = box[k][0] + ((place + 0.5) / cells) * (box[k][1] - box[k][0]);
-      return raw * scales.scale[k] + scales.shift[k];
-    };
+    const along = (k, place) => box[k][0] + ((place + 0.5) / cells) * (box[k][1] - box[k][0]);
     for (let r = 0; r < rows; r += 1) {
-      if (network.inputs === 1) x[r] = along(0, r);
-      else {
-        x[2 * r] = along(0, r % cells);
-        x[2 * r + 1] = along(1, cells - 1 - Math.floor(r / cells));
-      }
+      const raw = wide === 1 ? [along(0, r)] : [along(0, r % cells), along(1, cells - 1 - Math.floor(r / cells))];
+      x.set(this.toInputs(raw), r * network.inputs);
     }
     return x;
   }
@@ -88,9 +81,9 @@ class Maps {
   // A unit's tile: its output over the plane, its curve over one input, or what it gives each class on the average.
   draw(canvas, layer, unit) {
     if (this.glanced && this.drawPicture(canvas, layer, unit)) return;
-    if (this.network.inputs === 2 && this.grids[MAP_CELLS]) {
+    if (this.wide === 2 && this.grids[MAP_CELLS]) {
       tint(canvas, this.numbers(MAP_CELLS, layer, unit), MAP_CELLS, null);
-    } else if (this.network.inputs === 1 && this.grids[MAP_CELLS]) {
+    } else if (this.wide === 1 && this.grids[MAP_CELLS]) {
       line(canvas, this.numbers(MAP_CELLS, layer, unit));
     } else if (this.seen) {
       bars(canvas, this.means(layer, unit));

@@ -112,6 +112,10 @@ function sectionsOf(tree, { catalog, settings, made }) {
   if (training.batch_schedule) throw new Error("the page cannot train with batch_schedule");
   const layers = network.layers.map((table) => ({ ...NORMS[table.kind], ...table }));
   for (const table of [data, layers, training]) checkCounts(table);
+  // It throws what cannot be made.
+  if (!made.makeTable(data, catalog) && JSON.stringify(data.inputs) !== JSON.stringify(file.data.inputs)) {
+    throw new Error("its inputs (data.inputs) cannot be made on this page");
+  }
   for (const { activation } of layers) {
     const named = activation && made.choice(activation).name;
     if (named && !catalog.activations[named]) throw new Error(`the page has no activation ${named}`);

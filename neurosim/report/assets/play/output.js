@@ -11,7 +11,7 @@ class Output {
     this.table = element("table", root, { class: "counts" });
     this.canvas.addEventListener("click", (event) => {
       const box = this.canvas.getBoundingClientRect();
-      if (app.drawing === null || app.network.inputs !== 2) {
+      if (app.drawing === null || app.wide !== 2) {
         this.chooseNear((event.clientX - box.left) / box.width, (box.bottom - event.clientY) / box.height);
         return;
       }
@@ -31,7 +31,7 @@ class Output {
       const entries = element("div", key);
       classKey(entries, app.classes);
     }
-    const drawn = app.network.inputs <= 2;
+    const drawn = app.wide <= 2;
     this.canvas.hidden = !drawn;
     const counted = !drawn && app.classes.length > 0;
     this.table.hidden = !counted;
@@ -71,11 +71,11 @@ class Output {
     if (!app.values || canvas.hidden) return;
     const wide = Math.max(canvas.clientWidth, 160);
     const dense = window.devicePixelRatio || 1;
-    const high = app.network.inputs === 2 ? wide : Math.round(0.7 * wide);
+    const high = app.wide === 2 ? wide : Math.round(0.7 * wide);
     const context = sized(canvas, Math.round(wide * dense), Math.round(high * dense));
     context.setTransform(dense, 0, 0, dense, 0, 0);
     context.imageSmoothingEnabled = true;
-    if (app.network.inputs === 2) this.plane(context, wide);
+    if (app.wide === 2) this.plane(context, wide);
     else this.curve(context, wide, high);
   }
 

@@ -32,8 +32,11 @@ class Tables extends Editing {
     this.own = own;
     const target = own.names.at(-1);
     const data = { source: "csv", file, target, ...(file === DRAWN ? {} : { standardize: true, test_fraction: 0.25 }) };
+    // Drawn points have the features that the inputs are made of.
+    const { inputs } = this.settings.now.data;
+    if (inputs && own.names.slice(0, -1).join() === this.features.names.join()) data.inputs = inputs;
     const { classes = 0 } = this.made.makeTable(data, this.catalog, own);
-    const wide = own.names.length - 1 !== this.network.inputs;
+    const wide = (data.inputs ?? own.names.slice(1)).length !== this.network.inputs;
     const layers = wide ? this.layers.map(({ weight, ...table }) => table) : this.layers;
     this.settings.set({ data, ...this.ending(classes, layers) });
     this.begin();
@@ -74,7 +77,10 @@ class Tables extends Editing {
     this.drawing = null;
     const layers = this.layers.map(({ weight, ...table }) => table);
     const rows = this.catalog.datasets[source].samples ? { test_fraction: 0.25 } : {};
-    this.change({ data: { source, ...rows }, ...this.ending({ blobs: 3, sine: 0 }[source] ?? 2, layers) });
+    // All but one have the same two features.
+    const { inputs } = this.settings.now.data;
+    const made = inputs && source !== "sine" && this.features.names.join() === "x1,x2" ? { inputs } : {};
+    this.change({ data: { source, ...rows, ...made }, ...this.ending({ blobs: 3, sine: 0 }[source] ?? 2, layers) });
   }
 
   // The scenario; with a table of one's own also that, to lie beside it.
