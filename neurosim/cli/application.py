@@ -38,6 +38,7 @@ COMMANDS = {
     "import": "Make a scenario and a model of the network in an ONNX file.",
     "sweep": "Train a scenario with many settings and seeds; again, only what is missing.",
     "rank": "Rank finished runs: means over seeds, intervals, which differences are real.",
+    "class": "Homework for a class: a worksheet and a seed for each student, and marks.",
     "compare": "Compare finished runs: settings, results and curves.",
     "verify": "Train a finished run again and say whether it is the same, bit for bit.",
     "list": "List scenarios, activations, losses, optimizers, data sets and more.",

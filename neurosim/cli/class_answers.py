@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.classroom.answers import collect
 from neurosim.cli.columns import columns
 from neurosim.cli.door import echo
 from neurosim.cli.options import print_json
 from neurosim.printable import quoted
-from neurosim.report.answers import collect
 
 if TYPE_CHECKING:
     from neurosim.play.goals import Goals

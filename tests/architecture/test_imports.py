@@ -52,6 +52,7 @@ ALLOWED = {
         "backends", "data", "errors", "files", "markup", "network", "plugin", "printable", "problem", "process",
         "scenario", "suggestions", "supplied", "training", "version",
     },
+    "classroom": {"errors", "files", "printable", "process", "runs", "scenario", "training", "worksheet"},
     "sweeps": {
         "backends", "data", "errors", "files", "plugin", "printable", "problem", "process", "randomness", "runs",
         "scenario", "suggestions", "training",
@@ -78,9 +79,9 @@ ALLOWED = {
         "training", "worksheet",
     },
     "cli": {
-        "analysis", "backends", "bench", "data", "diagnosis", "errors", "exchange", "files", "markup", "network",
-        "play", "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario", "suggestions",
-        "sweeps", "testing", "training", "version", "worksheet",
+        "analysis", "backends", "bench", "classroom", "data", "diagnosis", "errors", "exchange", "files", "markup",
+        "network", "play", "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario",
+        "suggestions", "sweeps", "testing", "training", "version", "worksheet",
     },
     "__init__": {
         "errors", "formulas", "interactive", "plugin", "runs", "scenario", "supplied", "sweeps", "training", "version",

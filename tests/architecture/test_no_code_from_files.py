@@ -28,6 +28,7 @@ KERNELS = "text that neurosim's own generators have just made of registered form
 FORMULAS = "text that neurosim has made of the formula of a registered record, which is code already"
 LIBRARY = "a library by a constant name, which is only there with the GPU packages"
 NAMED = "the plugin file that the user names with --plugin, --plugins-dir or NEUROSIM_PLUGINS"
+TRAINING = "the process that trains a student's network, which its parent starts; it sends back bytes, read as JSON"
 REASONS = {
     ("__init__.py", "import_module"): LAZILY,
     ("scenario/__init__.py", "import_module"): LAZILY,
@@ -37,6 +38,8 @@ REASONS = {
     ("analysis/catalog.py", "import_module"): LAZILY,
     ("plots/pictures.py", "import_module"): LAZILY,
     ("sweeps/executors.py", "multiprocessing"): "the processes of a sweep, which its parent starts and talks to",
+    ("classroom/training.py", "multiprocessing"): TRAINING,
+    ("classroom/training.py", "multiprocessing.connection"): TRAINING,
     ("plugin/host/build.py", "import_module"): "the modules of built-ins, by constant names",
     ("plugin/host/installed.py", "entry_points"): "plugins that the user has installed",
     ("plugin/host/raised.py", "entry_points"): "to say which installed plugin has raised an error; nothing is loaded",

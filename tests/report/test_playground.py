@@ -10,11 +10,11 @@ from urllib.parse import quote
 import pytest
 
 import neurosim
+from neurosim.classroom.answers import collect
 from neurosim.cli.application import execute
 from neurosim.errors import DataError, UsageError
 from neurosim.play.goals import Goals
 from neurosim.problem.assembly import assemble
-from neurosim.report.answers import collect
 from neurosim.report.engine import asset
 from neurosim.report.playground import playground
 from neurosim.report.twin import DATASETS

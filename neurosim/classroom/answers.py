@@ -83,23 +83,34 @@ def _read(path: Path, scenario: str, questions: Sequence[Question], reached: Rea
             return Answers(file, fault="is no file")
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            return Answers(file, fault="is too large")
+    except OSError:
+        return Answers(file, fault="cannot be read")
+    return answers_in(content, path.name, scenario, questions, reached)
+
+
+def answers_in(
+    content: bytes, name: str, scenario: str, questions: Sequence[Question], reached: Reached = claimed
+) -> Answers:
+    """The answers to the questions of a scenario in the content of a file of this name."""
+    file = _cut(name)
+    if len(content) > MOST_BYTES:
+        return Answers(file, fault="is too large")
+    try:
         tree = json.loads(content)
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return Answers(file, fault="cannot be read")
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         return Answers(file, fault="holds no answers")
-    name = _cut(tree.get("name"))
+    student = _cut(tree.get("name"))
     if tree.get("scenario") != scenario:
-        return Answers(file, name, fault=f"is about {_cut(tree.get('scenario')) or 'another scenario'}")
+        return Answers(file, student, fault=f"is about {_cut(tree.get('scenario')) or 'another scenario'}")
     listed = tree.get("answers")
     entries = listed if isinstance(listed, list) else []
     if [_asked(entry) for entry in entries] != [question.ask for question in questions]:
-        return Answers(file, name, fault="answers other questions")
+        return Answers(file, student, fault="answers other questions")
     pairs = list(zip(questions, entries, strict=True))
     right = tuple(_judged(question, entry, partial(reached, file)) for question, entry in pairs)
-    return Answers(file, name, right, tuple(_cut(entry.get("given")) for _, entry in pairs))
+    return Answers(file, student, right, tuple(_cut(entry.get("given")) for _, entry in pairs))
 
 
 def _asked(entry: Any) -> Any:
