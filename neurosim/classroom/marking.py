@@ -142,7 +142,9 @@ def _network(found: Returned, student: Student, trainer: Trainer, handed_out: st
         return Trained()
     trained = trainer.train(text, student.seed)
     if trained.reason:
-        found.remarks.append(f"{SCENARIO}: {escaped(trained.reason, LONGEST)}")
+        # Messages about a place in the file begin with its name.
+        reason = escaped(trained.reason.removeprefix(f"{SCENARIO}: "), LONGEST)
+        found.remarks.append(reason if reason.startswith(SCENARIO) else f"{SCENARIO}: {reason}")
     elif text.decode(errors="replace").split() == with_seed(handed_out, student.seed).split():
         found.remarks.append("the network is the one that was handed out")
     found.remarks += _held_against_run(found.files.get(RUN_SUMMARY), student, trained)

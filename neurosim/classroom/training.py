@@ -116,7 +116,7 @@ class Trainer:
             # By the limit of processor time (SIGXCPU or SIGKILL), or by a fault of a library without memory.
             if process.exitcode in (-24, -9):
                 return Trained(reason=self._too_long())
-            return Trained(reason=_MEMORY)
+            return Trained(reason=_MEMORY if (process.exitcode or 0) < 0 else "could not be trained")
 
     def _too_long(self) -> str:
         return f"takes longer than {self._limits.seconds:g} seconds"

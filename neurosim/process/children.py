@@ -31,13 +31,22 @@ def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def without_main() -> Iterator[None]:
-    """Within this, processes that `multiprocessing` spawns do not run the script of their parent once more."""
-    main = sys.modules["__main__"]
+    """Within this, processes that `multiprocessing` starts do not run the script of their parent once more.
+
+    Nor do they take a module of the current folder for one of a library: Python looks there first in a process that is
+    started with a piece of code.
+    """
+    main, safe = sys.modules["__main__"], os.environ.get("PYTHONSAFEPATH")
     sys.modules["__main__"] = types.ModuleType("__main__")
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         yield
     finally:
         sys.modules["__main__"] = main
+        if safe is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = safe
 
 
 def end_with_parent(parent: int | None = None) -> None:
