@@ -61,6 +61,11 @@ class _Pruned(Observer):
 
     def __init__(self, asked: Asked, prune: str) -> None:
         optuna = import_optuna()
+        if not asked.journal.is_file():
+            raise UsageError(
+                f"what trains cannot read {asked.journal}, through which trials are stopped early",
+                "Choose a folder that all machines share, or stop no trial early.",
+            )
         self._asked = asked
         self._every = max(1, asked.epochs // REPORTS)
         with quietly():

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from neurosim.errors import DataError, UsageError
 from neurosim.files.lock import FolderLock
 from neurosim.scenario.varied import parse_over
+from neurosim.sweeps.journal import JOURNAL, Asked
 from neurosim.sweeps.plan import Plan, plan_of
 from neurosim.sweeps.sweep import sweep
 from neurosim.sweeps.trials import Recipe
@@ -165,6 +166,12 @@ def test_what_does_not_fit_a_search_is_said(tmp_path, plan, words):
 def test_a_search_has_no_parts(tmp_path):
     with pytest.raises(UsageError, match="goes by what came out so far, so it has no parts"):
         sweep(IRIS, Plan((LR,), None, "tpe", 3), tmp_path, shard=(1, 2))
+
+
+def test_a_process_that_cannot_read_the_journal_says_so(tmp_path):
+    asked = Asked(tmp_path / "elsewhere" / JOURNAL, "study", 0, "test_accuracy", 4, "median")
+    with pytest.raises(UsageError, match="through which trials are stopped early"):
+        asked.observer()
 
 
 def test_a_folder_has_one_search_at_a_time(tmp_path):
