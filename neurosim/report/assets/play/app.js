@@ -261,10 +261,12 @@ class App extends Tables {
     const { state } = this;
     let ended = state.ended ? " – the run has ended" : "";
     if (state.diverged) ended = " – numbers are no longer finite: try a smaller learning rate";
+    const waits = this.questions?.waits ?? false;
+    if (waits) ended = " – answer what comes before training, below";
     this.clock.textContent = `epoch ${Math.floor(state.epochs)}, step ${state.steps}${ended}`;
     this.button.textContent = state.running ? "Pause" : "Train";
     this.questions?.look();
-    for (const button of this.starts) button.disabled = this.questions?.waits ?? false;
+    for (const button of this.starts) button.disabled = waits;
   }
 
   toggle() {
