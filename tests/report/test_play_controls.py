@@ -29,8 +29,9 @@ CASES = {
     "Learning rate": HASH, "Optimizer": HASH, "Activation": HASH, "Loss": HASH, "LN": HASH, "Batch": HASH,
     "Speed": HASH, "Function of layer N": HASH, "Dropout": HASH, "Normalization": HASH, "Initial weights": HASH,
     "Noise": HASH, "Samples": HASH, "Share of test rows": HASH, "New data": HASH,
-    "show test rows": HASH, "show the class only": HASH,
-    "xN": PINNED, "the picture": PINNED, "unit N of layer N": HASH,
+    "tick show test rows": HASH, "tick show the class only": HASH, "tick xN": HASH, "tick xN²": HASH,
+    "tick xN · xN": HASH, "tick sin(xN)": HASH,
+    "xN": PINNED, "xN²": PINNED, "xN · xN": PINNED, "sin(xN)": PINNED, "the picture": PINNED, "unit N of layer N": HASH,
     "One unit less in layer N": HASH, "One unit more in layer N": HASH,
     "Unit": HASH, "Training row": HASH, "Bias": WEIGHT, "Weight from unit N": WEIGHT, "Close the unit": HASH,
     "What the network answers": HASH, "Hear the curves": HEARD, "Step to go back to": CLOCK,
@@ -52,7 +53,11 @@ NAMES = """
 () => [...document.querySelectorAll("main *")]
   .filter((node) => node.matches("button, select, input, textarea, summary, a, [tabindex], canvas[aria-label]"))
   .filter((node) => node.checkVisibility() && !node.matches(".questions form button"))
-  .map((node) => { node.dataset.name = nameOf(node).replace(/\\d+/g, "N"); return node.dataset.name; })
+  .map((node) => {
+    const tick = node.type === "checkbox" ? "tick " : "";
+    node.dataset.name = tick + nameOf(node).replace(/\\d+/g, "N");
+    return node.dataset.name;
+  })
 """
 # The values of all controls that have one, by their names.
 VALUES = """

@@ -236,7 +236,7 @@ def test_a_table_of_ones_own(moons):
 
 def test_a_lesson_asks_before_it_trains_and_keeps_the_answers(opened, tmp_path):
     page = opened(page_of(tmp_path, "try-hidden-units"))
-    clock(page, "step 0 – answer what comes before training")
+    clock(page, "step 0 . answer what comes before training")
     assert button(page, "Train").is_disabled()
     assert page.page.get_by_label("Optimizer").count() == 0  # it is not among the controls of the lesson
     page.page.get_by_label("Answer 1").fill("3")
