@@ -181,7 +181,7 @@ class Assembly {
   // The routines as functions on a memory.
   start(memory) {
     const { routines, names } = this;
-    const vector = (items) => [...leb(items.length), ...items.flat()];
+    const vector = (items) => [].concat(leb(items.length), ...items);
     const section = (kind, bytes) => [kind, ...leb(bytes.length), ...bytes];
     const text = (letters) => vector([...letters].map((letter) => letter.charCodeAt(0)));
     const types = routines.map(({ params, result }) => [0x60, ...vector(new Array(params).fill(I32)), ...vector(result ? [result] : [])]);

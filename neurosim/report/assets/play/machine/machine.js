@@ -139,17 +139,18 @@ class Machine {
     const { stages, training, kernels, assembly, vectors } = this;
     const made = stages.filter((stage) => stage.made);
     const gather = gatherRoutine(kernels, this);
-    const scatter = stages.map((stage) => scatterRoutine(kernels, stage));
-    const forward = [];
-    const trained = [];
+    const [forward, trained, scatter] = [[], [], []];
     stages.forEach((stage, k) => {
       const own = stage.made ? this.forwards(stage) : [];
       forward.push(...own);
+      scatter.push(scatterRoutine(kernels, stage));
       if (training) trained.push(...(stage.mask ? this.dropping(stage) : own));
-      this.passing(`through${k}`, [gather, ...forward], [scatter[k]], false);
+      else this.passing(`through${k}`, [gather, ...forward], scatter.slice(k), false);
     });
-    this.passing("through", [gather, ...forward], scatter, false);
-    if (!training) return;
+    if (!training) {
+      this.passing("through", [gather, ...forward], scatter, false);
+      return;
+    }
     const { objective, record } = { objective: this.network.loss, record: training.record };
     const last = made.at(-1);
     const { sums, out, units, d } = last;
