@@ -157,6 +157,7 @@ class App extends Tables {
     const stepped = this.made.choice(now.network.layers.at(-1).activation ?? "identity").name === "step";
     this.threshold = stepped ? 0.5 : loss.threshold;
     this.range = this.classes.length ? (this.threshold === 0.5 ? [0.5, 0.5] : [0, 1]) : null;
+    this.maps.range = this.range;
     const splits = found.splits;
     this.worker.postMessage({ do: "build", scenario: now, splits, inputs, catalog });
     keepingFocus(() => {

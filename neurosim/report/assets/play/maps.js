@@ -82,7 +82,9 @@ class Maps {
   draw(canvas, layer, unit) {
     if (this.glanced && this.drawPicture(canvas, layer, unit)) return;
     if (this.wide === 2 && this.grids[MAP_CELLS]) {
-      tint(canvas, this.numbers(MAP_CELLS, layer, unit), MAP_CELLS, null);
+      // The tile of an answer has the colors of the large picture.
+      const last = layer === this.network.layers.length - 1;
+      tint(canvas, this.numbers(MAP_CELLS, layer, unit), MAP_CELLS, last ? this.range : null);
     } else if (this.wide === 1 && this.grids[MAP_CELLS]) {
       line(canvas, this.numbers(MAP_CELLS, layer, unit));
     } else if (this.seen) {
