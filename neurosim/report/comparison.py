@@ -15,15 +15,16 @@ from neurosim.markup import amount, escape, measure_words, table
 from neurosim.printable import label
 from neurosim.scenario.faults import show
 from neurosim.scenario.scenario import holds_tables
+from neurosim.scenario.schema import OF_INPUTS
 from neurosim.training.measures import JUDGED_BY, judged_split
 
 if TYPE_CHECKING:  # what compares need not load a simulator
     from neurosim.runs import Result
     from neurosim.scenario import Scenario
 
-# Sections whose keys are settings, and keys of the data section that only scale.
+# Sections whose keys are settings, and keys of the data section that leave rows the same.
 SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
-SCALING = ("standardize", "normalize", "standardize_targets")
+SAME_ROWS = (*OF_INPUTS, "standardize_targets")
 # What stands below the measures in a table of outcomes.
 _FACTS = ("epochs", "s/epoch", "parameters", "promises met", "seeds")
 LONGEST_LABEL = 26
@@ -138,7 +139,7 @@ def _same_rows(first: Result, other: Result) -> None:
     if _judged_rows(first) == _judged_rows(other):
         return
     own, others = (result.scenario.data.model_dump(exclude_none=True) for result in (first, other))
-    keys = [key for key in {**own, **others} if key not in SCALING and own.get(key) != others.get(key)]
+    keys = [key for key in {**own, **others} if key not in SAME_ROWS and own.get(key) != others.get(key)]
     # Another data set has other options too.
     keys = ["source"] if "source" in keys else keys
     settings = [f"data.{key} is {_shown(own, key)} and {_shown(others, key)}" for key in keys]

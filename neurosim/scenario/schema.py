@@ -63,6 +63,8 @@ class Normalize(Section):
     std: Number = Field(gt=0, description="Every feature is divided by it.")
 
 
+# Keys of [data] that say what the network gets of a row, not which rows there are.
+OF_INPUTS = ("inputs", "normalize", "standardize")
 # Options of data sets that are paths of files and folders.
 PATHS = ("file", "folder", "test_folder")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from neurosim.errors import UsageError
 from neurosim.printable import quoted
+from neurosim.scenario.schema import OF_INPUTS
 from neurosim.sweeps.directions import Rises, rises
 from neurosim.sweeps.entries import Entry
 from neurosim.sweeps.significance import half_width, holm, paired
@@ -182,7 +183,7 @@ def _remarks(places: Sequence[Place], measure: str | None, given: int, differing
     if kept < given:
         again = "1 run is" if given - kept == 1 else f"{given - kept:,} runs are"
         yield f"{again} left out: the same settings and the same seed are there already."
-    data = [key for key in differing if key.startswith("data.")]
+    data = [key for key in differing if key.startswith("data.") and key.split(".")[1] not in OF_INPUTS]
     if data:
         yield f"They differ in {', '.join(data[:MOST_NAMED])}: their measures are not all of the same rows."
     if measure is not None and all(place.half is None for place in places):

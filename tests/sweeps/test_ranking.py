@@ -93,6 +93,9 @@ def test_what_has_failed_comes_last_and_what_is_there_twice_counts_once():
 def test_runs_of_different_data_are_told_of():
     table = rank([entry(0.5, seed, data__source=source) for source in ("xor", "moons") for seed in (0, 1)])
     assert table.remarks == ("They differ in data.source: their measures are not all of the same rows.",)
+    # What is made of the rows is no other rows.
+    made = [entry(0.5, seed, data__inputs=inputs) for inputs in ("x1", "x1^2") for seed in (0, 1)]
+    assert rank(made).remarks == ()
     other = [entry(0.5, measure="test_accuracy"), entry(0.5, measure="train_loss", lr=1)]
     with pytest.raises(UsageError, match="no measure in common"):
         rank(other)
