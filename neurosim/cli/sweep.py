@@ -81,6 +81,11 @@ class Shard(Value):
 )
 @click.option("--shard", type=Shard(), default=(1, 1), metavar="3/10", help="Train only the third of ten parts.")
 @click.option("--jobs", type=Whole(1, 1024), metavar="N", help="Processes; one for each processor by default.")
+@click.option(
+    "--on",
+    metavar="ADDRESS",
+    help="Train on the workers of a Dask cluster: dask://HOST:PORT of its scheduler, or tls://HOST:PORT.",
+)
 @click.option("--by", metavar="MEASURE", help="The measure that decides, such as validation_accuracy.")
 @with_sources(DATA_DIR)
 @JSON
@@ -98,6 +103,7 @@ def command(
     out: Path | None,
     shard: tuple[int, int],
     jobs: int | None,
+    on: str | None,
     by: str | None,
     sources: Sources,
     as_json: bool,
@@ -130,6 +136,13 @@ def command(
     from neurosim.sweeps.sweep import sweep
     from neurosim.sweeps.trials import Recipe
 
+    connect = None
+    if on is not None:
+        from neurosim.sweeps.cluster import on as at
+
+        if jobs is not None:
+            raise click.UsageError("--jobs is for this machine, and --on trains on as many workers as there are")
+        connect = at(on)
     dimensions = [parse_over(text) for text in over]
     path, is_run = scenario_source(scenario, quiet=as_json)
     recipe = Recipe(
@@ -154,6 +167,7 @@ def command(
             folder,
             shard=shard,
             jobs=jobs,
+            on=connect,
             tell=tell,
         )
     missed = swept.best is not None and _has_missed(swept.best, expects=bool(loaded.expect))

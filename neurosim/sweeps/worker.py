@@ -137,10 +137,13 @@ class Worker:
         The folder of the sweep.
     threads : int
         How many work on one kernel.
+    shown : Path, optional
+        The folder in which the trials will be in the end, as their summaries have it; `out` by default.
     """
 
-    def __init__(self, maker: Maker, out: Path, threads: int = 1) -> None:
+    def __init__(self, maker: Maker, out: Path, threads: int = 1, shown: Path | None = None) -> None:
         self._maker, self._out, self._threads = maker, out, threads
+        self._shown = out if shown is None else shown
         self._like: Simulator | None = None
         # Of the trials at hand, the pack that each is in.
         self._packed: dict[str, str] = {}
@@ -287,7 +290,7 @@ class Worker:
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
         def keep(folder: RunFolder, identity: Identity) -> None:
             folder.keep_model(simulator, identity)
-            kept = replace(result, identity=identity, folder=self._out / trial.name)
+            kept = replace(result, identity=identity, folder=self._shown / trial.name)
             folder.finish(simulator, kept.as_json(), identity)
 
         self._keep(simulator, trial, keep)

@@ -55,7 +55,7 @@ ALLOWED = {
     "classroom": {"errors", "files", "printable", "process", "runs", "scenario", "training", "worksheet"},
     "sweeps": {
         "backends", "data", "errors", "files", "plugin", "printable", "problem", "process", "randomness", "runs",
-        "scenario", "suggestions", "training",
+        "scenario", "suggestions", "training", "version",
     },
     "analysis": {"backends", "data", "errors", "markup", "network", "plugin", "printable", "scenario", "training"},
     "plots": {
@@ -108,6 +108,7 @@ CONFINED = {
     "onnx": {"exchange"},
     "sklearn": {"exchange", "sweeps"},
     "optuna": {"sweeps"},
+    "distributed": {"sweeps"},
     "starlette": {"play"},
     "uvicorn": {"play"},
 }
