@@ -54,8 +54,10 @@ class Row:
         Whether something was handed in too late.
     remarks : list of str
         What is wrong, or to be looked at.
+    changed : bool
+        Whether the network is another one than was handed out.
     rank : int
-        From 1; 0 for a student without a network.
+        From 1; 0 for a student without a network of their own.
     """
 
     student: Student
@@ -65,6 +67,7 @@ class Row:
     trained: Trained
     late: bool
     remarks: list[str]
+    changed: bool
     rank: int = 0
 
 
@@ -101,13 +104,16 @@ def collect(
         remarks = found.remarks
         answers, marked = _worksheet(found, asked[student], course.share)
         told[student] = answers
-        trained = _network(found, student, trainer, handed_out)
+        trained = _network(found, student, trainer)
+        changed = not _is_as_handed_out(found, student, handed_out)
+        if trained.final and not changed:
+            remarks.append("the network is the one that was handed out")
         pages = [answers_in(page, name, course.scenario, questions) for name, page in found.pages.items()]
         right = _of_pages(pages, found) if questions else 0
         if found.pages and not questions:
             remarks.append("has answers of a page, and the scenario asks no questions")
         late = found.changed >= due
-        rows.append(Row(student, marked, right, len(questions), trained, late, remarks))
+        rows.append(Row(student, marked, right, len(questions), trained, late, remarks, changed))
     for row in rows:
         row.remarks += _taken_over(row, told[row.student], asked, course.share)
     measure = _measure([row.trained.final for row in rows if row.trained.final])
@@ -134,7 +140,7 @@ def _worksheet(found: Returned, asked: Sequence[Asked], share: float) -> tuple[M
     return answers, marked
 
 
-def _network(found: Returned, student: Student, trainer: Trainer, handed_out: str) -> Trained:
+def _network(found: Returned, student: Student, trainer: Trainer) -> Trained:
     text = found.files.get(SCENARIO)
     if text is None:
         if not any(remark.startswith(SCENARIO) for remark in found.remarks) and found.changed:
@@ -145,10 +151,14 @@ def _network(found: Returned, student: Student, trainer: Trainer, handed_out: st
         # Messages about a place in the file begin with its name.
         reason = escaped(trained.reason.removeprefix(f"{SCENARIO}: "), LONGEST)
         found.remarks.append(reason if reason.startswith(SCENARIO) else f"{SCENARIO}: {reason}")
-    elif text.decode(errors="replace").split() == with_seed(handed_out, student.seed).split():
-        found.remarks.append("the network is the one that was handed out")
     found.remarks += _held_against_run(found.files.get(RUN_SUMMARY), student, trained)
     return trained
+
+
+def _is_as_handed_out(found: Returned, student: Student, handed_out: str) -> bool:
+    """Whether the student has changed nothing in the scenario."""
+    text = found.files.get(SCENARIO, b"")
+    return text.decode(errors="replace").split() == with_seed(handed_out, student.seed).split()
 
 
 def _held_against_run(content: bytes | None, student: Student, trained: Trained) -> Iterator[str]:
@@ -213,7 +223,7 @@ def _rank(rows: Sequence[Row], measure: str) -> None:
         final = row.trained.final
         return sign * final[measure], final.get(loss_beside(measure), 0.0)
 
-    ranked = sorted((row for row in rows if row.trained.final), key=order)
+    ranked = sorted((row for row in rows if row.trained.final and row.changed), key=order)
     for place, row in enumerate(ranked, 1):
         equal = place > 1 and order(row) == order(ranked[place - 2])
         row.rank = ranked[place - 2].rank if equal else place

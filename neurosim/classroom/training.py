@@ -29,6 +29,8 @@ MOST_ANSWER, LONGEST_REASON = 20_000, 240
 MOST_WRITTEN = 64 << 20
 # Seconds to start, to load libraries, and to compile.
 BEFORE = 60.0
+# What trains, with all that it imports.
+_LIBRARIES = ("neurosim.runs.running", "neurosim.backends.cpu.backend", "neurosim.backends.select")
 _MEMORY = "needs more memory than it may have"
 
 
@@ -86,7 +88,7 @@ class Trainer:
         context: Any = multiprocessing.get_context(self._kind)
         if self._kind == "forkserver":
             # Libraries are loaded once, and each process begins with them.
-            context.set_forkserver_preload([__name__])
+            context.set_forkserver_preload([__name__, *_LIBRARIES])
         with tempfile.TemporaryDirectory(prefix="neurosim-class-") as home:
             (Path(home) / "scenario.toml").write_bytes(text)
             ours, theirs = context.Pipe(duplex=False)

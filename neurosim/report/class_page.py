@@ -49,7 +49,10 @@ def class_page(title: str, words: str, rows: Sequence[Mapping[str, Any]], strang
 </header>
 <div class="scroll marks">{shown}</div>
 {nobodys}"""
-    style = asset("page.css") + ".marks td:last-child { min-width: 18rem; max-width: 34rem; }\n"
+    style = (
+        asset("page.css")
+        + ".marks td:nth-child(2) { white-space: nowrap; }\n.marks td:last-child { min-width: 18rem; }\n"
+    )
     return document(title, main, ("marks", {}), style, [], kind="class")
 
 

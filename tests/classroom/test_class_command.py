@@ -103,6 +103,8 @@ def test_runs_and_pages(tmp_path, call):
     right = sum(each.goal is not None or each.answer is not None for each in questions)
     assert rows["1-ada"]["page_right"] == right
     assert "the run says train_loss 0; trained again it is 0." in rows["1-ada"]["remarks"]
+    assert (rows["2-bob"]["rank"], rows["2-bob"]["epochs"] > 0) == (None, True)
+    assert "the network is the one that was handed out" in rows["2-bob"]["remarks"]
     assert "mine.json is about xor" in rows["2-bob"]["remarks"]
     for whose in ("2-bob", "3-cleo"):
         assert "run/summary.json is not that of a run" in rows[whose]["remarks"]

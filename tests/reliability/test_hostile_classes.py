@@ -260,8 +260,8 @@ def test_hostile_students_are_rows_of_the_table(count, tmp_path):
     assert len(rows) == count + 2
     first, last = rows[folders[0].name], rows[folders[-1].name]
     assert (first["answers_right"], first["answers_asked"]) == ("13", "13")
-    assert first["rank"]
-    assert last["rank"]
+    assert (first["epochs"], last["epochs"]) == ("20", "20")
+    assert first["rank"] == last["rank"] == ""
     assert first["remarks"] == last["remarks"] == "the network is the one that was handed out"
     page = (home / "7b/marks.html").read_text()
     assert "<script>alert" not in page
