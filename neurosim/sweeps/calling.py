@@ -17,7 +17,7 @@ from neurosim.scenario import Scenario
 from neurosim.scenario.overrides import as_toml
 from neurosim.scenario.run_folders import check_scenario_given, named_scenario
 from neurosim.scenario.varied import dimension_of
-from neurosim.sweeps import ranking
+from neurosim.sweeps import cluster, ranking
 from neurosim.sweeps.entries import entries_in
 from neurosim.sweeps.plan import plan_of
 from neurosim.sweeps.ranking import Table
@@ -48,6 +48,7 @@ def sweep(
     data_dir: Path | str | None = None,
     shard: tuple[int, int] = (1, 1),
     jobs: int | None = None,
+    on: str | None = None,
     observer: Callable[[Progress], Any] | None = None,
 ) -> Swept:
     """Train a scenario with many settings and seeds, what is missing of it, and rank all; as ``neurosim sweep``.
@@ -87,6 +88,8 @@ def sweep(
         Which part of the trials to train, from 1, and of how many.
     jobs : int, optional
         How many processes; one for each processor by default.
+    on : str, optional
+        Train on the workers of a Dask cluster: ``"dask://HOST:PORT"`` of its scheduler, or ``"tls://HOST:PORT"``.
     observer : function, optional
         Called with a `neurosim.sweeps.sweep.Progress` whenever something has ended: ``lambda so_far:
         print(so_far.done, so_far.trials)``.
@@ -109,6 +112,9 @@ def sweep(
         raise UsageError("overrides and plugins go with a path or a name", "Give them to load_scenario instead.")
     if data is None and rows:
         raise UsageError("validation and test rows go with data", "Give data=(X, y) too.")
+    if on is not None and jobs is not None:
+        raise UsageError("jobs is for this machine, and on trains on as many workers as there are", "Give one.")
+    connect = None if on is None else cluster.on(on)
     folder = Path(out)
     recipe = _recipe(scenario, dict(overrides or {}), plugins, data_dir, backend)
     if isinstance(scenario, Scenario) or rows:
@@ -123,7 +129,7 @@ def sweep(
         by=by,
         prune=prune,
     )
-    return swept(recipe, plan, folder, shard=shard, jobs=jobs, tell=observer)
+    return swept(recipe, plan, folder, shard=shard, jobs=jobs, on=connect, tell=observer)
 
 
 def rank(*folders: Path | str, by: str | None = None) -> Table:

@@ -280,7 +280,7 @@ def _train(parcel: Parcel, task: Task) -> Trained:
     """Train a task on a worker."""
     import distributed
 
-    _refuse_others(parcel)
+    refuse_others(parcel)
     local = Path(distributed.get_worker().local_directory)
     maker: Maker | None = getattr(_own, "maker", None)
     if maker is None or _own.name != parcel.name:
@@ -297,7 +297,7 @@ def _kept(out: Path, ended: list[Ended]) -> list[Path]:
     return [*packs_in(out), *(file for folder in folders for file in sorted(folder.iterdir()))]
 
 
-def _refuse_others(parcel: Parcel) -> None:
+def refuse_others(parcel: Parcel) -> None:
     """Raise UsageError where this worker would train other bits."""
     here = _versions(parcel.backend)
     for what in parcel.versions.keys() | here.keys():

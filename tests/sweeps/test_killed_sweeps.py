@@ -7,12 +7,16 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from neurosim.cli.application import execute
+from neurosim.errors import UsageError
+from neurosim.sweeps.cluster import parcel_of, refuse_others
+from neurosim.sweeps.trials import Maker, Recipe
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -68,9 +72,12 @@ def disturbed(command, kills, pause, victims):
             process.wait(chance.uniform(0, pause))
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             continue
-        workers = victims(process)
-        victim = chance.choice([process, *workers]) if workers else process
-        kind = "parent" if victim is process else "worker"
+        # Of five, one is the parent; workers that have not begun are waited for.
+        kind = "worker" if chance.random() < 0.8 else "parent"
+        each = victims(process) if kind == "worker" else [process]
+        if not each:
+            continue
+        victim = chance.choice(each)
         with contextlib.suppress(psutil.NoSuchProcess):
             victim.kill()
             killed[kind] += 1
@@ -155,6 +162,14 @@ def test_a_cluster_trains_the_same_folders_from_files_that_are_sent(tmp_path):
 def test_an_address_where_nobody_answers_is_said_in_a_sentence(tmp_path, capsys, words, code, said):
     assert execute(["sweep", "iris", *IRIS, "--out", str(tmp_path / "out"), *words]) == code
     assert said in capsys.readouterr().err
+
+
+def test_a_worker_that_would_train_other_bits_is_refused(tmp_path):
+    parcel = parcel_of(Maker(Recipe("xor")), tmp_path)
+    refuse_others(parcel)
+    there = parcel.versions["NumPy"]
+    with pytest.raises(UsageError, match=f"a worker has NumPy {there} in place of 1.0, and would train other bits"):
+        refuse_others(replace(parcel, versions={**parcel.versions, "NumPy": "1.0"}))
 
 
 def test_without_dask_the_command_that_installs_it_is_said(tmp_path, capsys, monkeypatch):
