@@ -33,7 +33,7 @@ def command() -> None:
 @click.option("--epochs", type=Whole(1), metavar="N", help="Most epochs of a student's network; by default, 10 times "
               "those of the scenario.")  # fmt: skip
 @click.option("--parameters", type=Whole(1), default=100_000, show_default=True, help="Most parameters it may have.")
-@click.option("--tolerance", type=click.FloatRange(0, 1), default=0.01, show_default=True,
+@click.option("--tolerance", type=float, default=0.01, show_default=True,
               help="How far from a number its answer may be, as a share of it.")  # fmt: skip
 @with_sources(DATA_DIR)
 def new(
@@ -56,6 +56,8 @@ def new(
     from neurosim.classroom.handout import SOLUTIONS, STUDENTS, Course, check_name, make_class, moment
     from neurosim.classroom.roster import read_students
 
+    if not 0 <= tolerance <= 1:
+        raise click.UsageError(f"--tolerance is a share from 0 to 1, not {tolerance:g}")
     name = folder.absolute().name
     check_name(name)
     if due:

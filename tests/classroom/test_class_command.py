@@ -117,6 +117,10 @@ def test_runs_and_pages(tmp_path, call):
         (("new", "7b", "--students", "no.csv", "--scenario", "xor"), "no.csv: no such file"),
         (("new", "7b", "--students", "s.csv", "--scenario", "xor", "--due", "soon"), "soon is no date such as"),
         (("new", "7b", "--students", "s.csv", "--scenario", "vanishing-gradient"), "trains several networks"),
+        (
+            ("new", "7b", "--students", "s.csv", "--scenario", "xor", "--tolerance", "nan"),
+            "a share from 0 to 1, not nan",
+        ),
         (("new", "full", "--students", "s.csv", "--scenario", "xor"), "full is there already"),
         (("new", "7b", "--students", "s.csv", "--scenario", "own.toml"), "reads files of your own"),
         (("collect", "full"), "class.json: no such file"),
