@@ -23,8 +23,8 @@ from neurosim.scenario.augmentation import AugmentationSection
 # In the order of their dependencies; behind them the page begins.
 MODULES = (
     "basics", "plane", "curves", "play/settings", "play/access", "play/maps", "play/diagram", "play/unit",
-    "play/output", "play/losses", "play/controls", "play/more", "play/opening", "play/pad", "play/questions",
-    "play/worker", "play/remote", "play/formula", "play/editing", "play/tables", "play/app",
+    "play/output", "play/losses", "play/controls", "play/more", "play/hiding", "play/opening", "play/pad",
+    "play/questions", "play/worker", "play/remote", "play/formula", "play/editing", "play/tables", "play/app",
     "play/distant", "play/start",
 )  # fmt: skip
 # The kinds of layers in ``assets/play/layers/kinds.js``.

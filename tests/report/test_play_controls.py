@@ -3,11 +3,15 @@
 A control without a case fails the test: give it one in ``CASES``.
 """
 
+import re
+from typing import get_args
+
 import pytest
 from test_playground import button, clock, page_of
 
 import neurosim
 from neurosim.report.engine import asset
+from neurosim.scenario.play import Control
 
 HASH = "location.hash"
 CLOCK = "document.querySelector('.clock').textContent"
@@ -20,6 +24,11 @@ SHARES = "[...document.querySelectorAll('.share .number')].map((node) => node.te
 FILES = "window.saved"
 ANSWER = "[...document.querySelectorAll('.questions :is(input, select)')].map((node) => node.value).join()"
 NAME = "document.querySelector('.lesson input[type=text]').value"
+# What a link can hide.
+HIDDEN = (
+    "the data", "drawing", "the inputs", "units", "layers", "the activation", "weights", "the loss", "the optimizer",
+    "the learning rate", "the batch", "penalties", "the speed", "the download",
+)  # fmt: skip
 # What each control changes, as JavaScript; a number in its name is N.
 CASES = {
     "Train": CLOCK, "Step": CLOCK, "Epoch": CLOCK, "Reset": CLOCK, "Other weights": HASH,
@@ -29,6 +38,7 @@ CASES = {
     "Learning rate": HASH, "Optimizer": HASH, "Activation": HASH, "Loss": HASH, "LN": HASH, "Batch": HASH,
     "Speed": HASH, "Function of layer N": HASH, "Dropout": HASH, "Normalization": HASH, "Initial weights": HASH,
     "Noise": HASH, "Samples": HASH, "Share of test rows": HASH, "New data": HASH,
+    "Hide controls in the link": OPEN, **{f"tick hide {words}": HASH for words in HIDDEN},
     "tick show test rows": HASH, "tick show the class only": HASH, "tick xN": HASH, "tick xN²": HASH,
     "tick xN · xN": HASH, "tick sin(xN)": HASH,
     "xN": PINNED, "xN²": PINNED, "xN · xN": PINNED, "sin(xN)": PINNED, "the picture": PINNED, "unit N of layer N": HASH,
@@ -200,6 +210,7 @@ def test_every_control_by_mouse_and_by_keyboard(opened, tmp_path):
     other.page.goto(page.url)
     other.page.locator(".unit h2").wait_for()
     other.page.evaluate(NAMED)
+    shown(other.page)
     assert other.page.evaluate(VALUES) == values
     assert other.page.evaluate(HASH) == page.evaluate(HASH)
     # And in the scenario, which is run to the same loss.
@@ -236,3 +247,31 @@ def test_every_control_of_a_lesson_and_of_pictures(opened, tmp_path):
             node.fill("3")
             page.keyboard.press("Enter")
         assert node.is_disabled()
+
+
+def test_a_link_can_hide_what_a_section_can():
+    groups = dict(re.findall(r"(\w+): \"([\w ]+)\"", asset("play/hiding.js").partition("class ")[0]))
+    assert set(groups) == set(get_args(Control))
+    assert set(groups.values()) == set(HIDDEN)
+
+
+@pytest.mark.ci
+def test_a_link_hides_controls(opened, tmp_path):
+    found = opened(page_of(tmp_path, "moons", data__samples=60))
+    clock(found, "step 0$")
+    found.page.locator("summary", has_text="Hide controls in the link").click()
+    for words in ("the learning rate", "the data", "layers"):
+        found.page.get_by_label(f"hide {words}").click()
+    found.page.evaluate(NAMED)
+    hidden = {"Learning rate", "Data set", "Noise", "One hidden layer more", "Hide controls in the link"}
+    assert hidden <= shown(found.page)
+    other = opened(tmp_path / "page.html")
+    other.page.goto(found.page.url)
+    clock(other, "step 0$")
+    other.page.evaluate(NAMED)
+    assert not hidden & shown(other.page)
+    # It stays so, whatever is changed.
+    button(other, "Other weights").click()
+    address = other.page.evaluate(HASH)
+    assert "learning_rate" in address
+    assert "seed" in address

@@ -15,9 +15,10 @@ class App extends Tables {
     this.made = engine();
     this.served = served;
     let followed = this.follow(location.hash);
-    const { speed = 0, test_rows: showsTest = true, class_only: discrete = false, unit, row = 0 } = this.settings.view;
+    const { speed = 0, test_rows: showsTest = true, class_only: discrete = false, unit, row = 0, hidden: concealed = [] } = this.settings.view;
     const pinned = unit ? { layer: unit[0], unit: unit[1] } : null;
-    Object.assign(this, { pace: speed, showsTest, discrete, pinned, row });
+    // What the link hides here, and what the address of this page will hide.
+    Object.assign(this, { concealed, hides: concealed, pace: speed, showsTest, discrete, pinned, row });
     if (served) this.remote = new Remote(this.made.doubles);
     if (served?.engine) this.worker = this.remote;
     else {
@@ -92,6 +93,7 @@ class App extends Tables {
     const unsaved = this.shows("download") ? {} : { hidden: "" };
     const save = element("button", foot, { type: "button", ...unsaved }, "Download scenario.toml");
     save.addEventListener("click", () => this.download());
+    new Hiding(element("div", foot), this);
     this.message = element("p", foot, { class: "note", role: "alert", hidden: "" });
     for (const kind of ["dragover", "drop"]) {
       window.addEventListener(kind, (event) => {
@@ -120,8 +122,9 @@ class App extends Tables {
     if (this.served?.typed && this.shows("activation")) new FormulaPanel(element("details", root, { class: "own" }), this, this.served.typed);
   }
 
-  // Whether the scenario's section [play] shows a group of controls.
+  // Whether the scenario's section [play] shows a group of controls, and the link does not hide it.
   shows(control) {
+    if (this.concealed.includes(control)) return false;
     return !this.play.controls || this.play.controls.includes(control);
   }
 
@@ -175,9 +178,9 @@ class App extends Tables {
 
   // What is changed stands in the address, but for tables of one's own, which are too long for that.
   remember() {
-    const { settings, pinned, row, pace, showsTest, discrete } = this;
+    const { settings, pinned, row, pace, showsTest, discrete, hides } = this;
     const unit = pinned && pinned.layer >= 0 ? [pinned.layer, pinned.unit] : null;
-    settings.view = { speed: pace || null, test_rows: showsTest, class_only: discrete, unit, row: row || null };
+    settings.view = { speed: pace || null, test_rows: showsTest, class_only: discrete, unit, row: row || null, hidden: hides };
     if (!this.own) history.replaceState(null, "", settings.address || `${location.pathname}${location.search}`);
   }
 

@@ -9,6 +9,7 @@ const VIEWS = {
   class_only: (value) => value === true,
   unit: (value) => Array.isArray(value) && value.length === 2 && value.every(isCount),
   row: isCount,
+  hidden: (value) => Array.isArray(value) && value.length > 0 && value.every((name) => Object.hasOwn(GROUPS, name)),
 };
 
 class Settings {
