@@ -20,9 +20,9 @@ import numpy as np
 from neurosim import Dataset, Table, hookimpl
 
 
-def load(request, inputs, outputs, classes, image):
+def load(request, width, outputs, classes, image):
     shape = () if not image else (4, 4) if image == 1 else (4, 4, image)
-    features = np.random.default_rng(0).normal(size=(24, 16 * image if image else inputs)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(24, 16 * image if image else width)).astype(np.float32)
     total = features.sum(axis=1)
     if classes:
         ranks = np.argsort(np.argsort(total))
@@ -32,7 +32,7 @@ def load(request, inputs, outputs, classes, image):
 
 @hookimpl
 def neurosim_datasets():
-    options = {"inputs": 1, "outputs": 1, "classes": 0, "image": 0}
+    options = {"width": 1, "outputs": 1, "classes": 0, "image": 0}
     return [Dataset("rows", load, options=options)]
 """
 SCENARIO = """
@@ -59,9 +59,9 @@ rows = 8
 """
 # Options of the data: how many inputs, or which images.
 INPUTS = {
-    "one input": "inputs = 1",
-    "two inputs": "inputs = 2",
-    "many inputs": "inputs = 5",
+    "one input": "width = 1",
+    "two inputs": "width = 2",
+    "many inputs": "width = 5",
     "gray images": "image = 1",
     "images of two channels": "image = 2",
     "colored images": "image = 3",

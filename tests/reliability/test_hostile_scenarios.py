@@ -129,7 +129,7 @@ def test_mutated_scenarios_are_refused_in_words_or_run(count, commands, folder):
     assert not wrong, f"{len(wrong)} of {count} mutants:\n" + "\n".join(wrong[:20])
     # Else nothing would have been tried.
     assert refused > count / 4
-    assert trained > count / 20
+    assert trained >= count / 20
 
 
 def other_documents():
