@@ -74,11 +74,12 @@ class Visitors:
     def leave(self, visitor: Visitor) -> None:
         """A page was closed."""
         visitor.there = False
+        # Before anybody can see that it is gone, so that whoever has seen that all are gone finds it among the orders.
+        self._orders.put((visitor, None))
         with self._lock:
             self._there.discard(visitor)
             if not self._there:
                 self._empty_since = time.monotonic()
-        self._orders.put((visitor, None))
 
     def hear(self, visitor: Visitor, text: str | None) -> None:
         """Have a message of a page done, or say why not."""
@@ -92,7 +93,7 @@ class Visitors:
             self._orders.put((visitor, order))
 
     def attend(self, host: Host, patience: float = PATIENCE) -> None:
-        """Do what visitors ask until all have been gone for so many seconds."""
+        """Do what visitors ask until all have been gone for so many seconds; `host` has forgotten them all then."""
         while not self._gone(patience):
             try:
                 visitor, order = self._orders.get(timeout=max(min(host.rest(), LONGEST), 1e-4))
@@ -100,6 +101,7 @@ class Visitors:
                 host.advance()
                 continue
             _do(host, visitor, order)
+        self.settle(host, lambda: True)
 
     def settle(self, host: Host, until: Callable[[], bool], longest: float = 0.0) -> None:
         """Do what visitors have asked, and what they ask until something holds, or for so many seconds."""
