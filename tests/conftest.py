@@ -70,13 +70,15 @@ def pytest_collection_modifyitems(config, items):
     places = [Path(__file__).parent / name for name in LONG]
     assert all(place.exists() for place in places)
     # A file that is asked for by its name is run without further ado.
-    asked = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
+    asked = {Path(argument.partition("::")[0]).resolve() for argument in config.args} - {Path(__file__).parent}
+    left = {
+        path: any(map(path.is_relative_to, places)) and not any(map(path.is_relative_to, asked))
+        for path in {item.path for item in items}
+    }
     for item in items:
-        long = any(item.path.is_relative_to(place) for place in places)
-        named = any(item.path.is_relative_to(path) for path in asked if path != Path(__file__).parent)
         if NO_EMULATOR is not None:
             item.add_marker(pytest.mark.skip(reason=NO_EMULATOR))
-        if long and not named and not any(item.get_closest_marker(mark) for mark in OTHERWISE_MARKED):
+        if left[item.path] and not any(item.get_closest_marker(mark) for mark in OTHERWISE_MARKED):
             item.add_marker("ci")
 
 

@@ -226,7 +226,7 @@ def remove(path):
         path.unlink(missing_ok=True)
 
 
-@sizes(short=250, full=100_000)
+@sizes(short=120, full=100_000)
 def test_what_cannot_work_says_why(laboratory, count):
     cases = list(bad_cases())
     random.Random(5).shuffle(cases)

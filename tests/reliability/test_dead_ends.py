@@ -42,7 +42,7 @@ OTHER = re.compile(r"Name one of them, such as (\S+)\.")
 DONE = (0, 5)
 MOST = 200
 # In the short test, which needs only one of the states.
-STRIDE = 8
+STRIDE = 16
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def histories(place, count, seed, *options):
     return found
 
 
-@sizes(short=6, full=1000, ci=True)
+@sizes(short=3, full=1000, ci=True)
 def test_histories_of_many_processes(count, place):
     makers = 1 if count < 100 else os.cpu_count() or 1
     with ThreadPoolExecutor(makers) as pool:

@@ -105,7 +105,7 @@ def briefly(number):
     return (*words, *pictures, "--no-report", "--json")
 
 
-@sizes(short=40, full=10_000)
+@sizes(short=20, full=10_000)
 def test_mutated_scenarios_are_refused_in_words_or_run(count, commands, folder):
     wrong, refused, trained, explained = [], 0, 0, 0
     for number in range(count):

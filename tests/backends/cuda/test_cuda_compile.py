@@ -140,8 +140,8 @@ ALL = [(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0)]
 # Of each version of LLVM that is in libNVVM, and of the oldest GPUs.
 SOME = [(7, 5), (9, 0), (12, 0)]
 CASES = [
-    pytest.param(SOME, DENSE, id="dense"),
-    *(pytest.param(SOME, [network], id=network.replace(" ", "-")) for network in DEEP),
+    # The longest first, each by itself: processes share them.
+    *(pytest.param(SOME, [network], id=network.replace(" ", "-")) for network in (*DEEP, *DENSE)),
     pytest.param(ALL, [*DENSE, "dense persistent"], id="dense-all", marks=pytest.mark.slow),
     pytest.param(ALL, [*DEEP, "everything separate", "everything persistent"], id="deep-all", marks=pytest.mark.slow),
 ]
