@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 from neurosim.backends.base import Backend
 from neurosim.backends.surroundings import check_core_type
-from neurosim.backends.together import Together
+from neurosim.backends.together import Numbers, Together
 from neurosim.data.rows import Rows
 from neurosim.errors import NeurosimError, UsageError
 from neurosim.network.network import Network
@@ -56,13 +56,19 @@ def describe_gpu() -> str:
     return device_words()
 
 
-def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> Together | None:
+def make_small_ensemble(
+    backend: Backend, seeds: Sequence[int], rows: Sequence[Rows], own: Sequence[Numbers] = ()
+) -> Together | None:
     """An ensemble that trains many networks like that of `backend` side by side; None if that is not possible.
 
     They must be small, and the learning rate must not depend on the progress of each of them.
 
-    `rows` are the training rows of each, or those that all share.
+    `rows` are the training rows of each, or those that all share, and `own` what each has of its own besides its seed,
+    or nothing.
     """
+    first = Numbers(backend.network, backend.training)
+    if not all(one.go_beside(first) for one in {(id(one.network), id(one.training)): one for one in own}.values()):
+        return None
     if backend.training.needs_feedback or len({(entry.count, entry.features.shape[1]) for entry in rows}) != 1:
         return None
     if backend.name == "cpu":
@@ -72,13 +78,13 @@ def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[R
 
         assert isinstance(backend, CpuBackend)
         fits = go_side_by_side(backend.network, backend.training, len(seeds))
-        return SmallEnsemble(backend, seeds, rows) if fits else None
+        return SmallEnsemble(backend, seeds, rows, own) if fits else None
     if backend.name == "cuda":
         from neurosim.backends.cuda.backend import CudaBackend
         from neurosim.backends.cuda.ensemble import GpuEnsemble
 
         assert isinstance(backend, CudaBackend)
-        return GpuEnsemble(backend, seeds, rows) if backend.is_small else None
+        return GpuEnsemble(backend, seeds, rows) if backend.is_small and not own else None
     return None
 
 

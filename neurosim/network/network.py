@@ -159,6 +159,14 @@ class Network:
         loss = replace(self.loss, record=self.loss.record.unweighted)
         return replace(self, loss=loss, class_weights=())
 
+    def differs_in_numbers(self, other: Network) -> bool:
+        """Whether `other` differs in initial values at most, and in penalties of layers that both penalize."""
+        return self is other or (
+            replace(self, layers=other.layers) == other
+            and len(self.layers) == len(other.layers)
+            and all(mine.differs_in_numbers(its) for mine, its in zip(self.layers, other.layers, strict=True))
+        )
+
     def start_values(self, seed: int) -> NDArray[np.float32]:
         """Flat vector of initial values for a seed, float32 on every backend, shape (size,)."""
         values: NDArray[np.float32] = self.all_start_values([seed])[0]

@@ -155,6 +155,12 @@ class Training:
             return self._constant_numbers
         return self._numbers(settings if settings.factors else self.unscheduled, is_bias, flags)
 
+    def all_numbers(self, settings: Settings) -> NDArray[Any]:
+        """As `numbers`, with the learning rate among them: one row for all steps only where nothing changes."""
+        if self.schedule is None and not self.schedules:
+            return self._constant_numbers
+        return self._numbers(settings, False, ())
+
     @functools.cached_property
     def _constant_numbers(self) -> NDArray[Any]:
         return self._numbers(self.unscheduled, False, ())

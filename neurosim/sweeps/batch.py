@@ -7,13 +7,15 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import Totals
-from neurosim.backends.together import Together
+from neurosim.backends.together import Numbers, Together
 from neurosim.data.rows import Rows
 from neurosim.problem.assembly import assemble_on
 from neurosim.runs.expectations import Outcome, check_expectations
@@ -54,10 +56,11 @@ class _Measured:
 Final = Mapping[str, float | None]
 
 
-class Batch:
-    """Trials of one point, trained side by side.
+@dataclass(frozen=True)
+class Like:
+    """Trials of one point.
 
-    Parameters
+    Attributes
     ----------
     scenario : Scenario
         Of any of them.
@@ -65,21 +68,52 @@ class Batch:
         That of all of them, but for the seed.
     trials : sequence of Trial
         Which.
-    first : Simulator
+    simulator : Simulator
         Of any of them; it is not trained itself.
+    """
+
+    scenario: Scenario
+    seedless: Identity
+    trials: Sequence[Trial]
+    simulator: Simulator
+
+    @property
+    def numbers(self) -> Numbers:
+        """What they have of their own beside those of other points."""
+        return Numbers(self.simulator.network, self.simulator.training)
+
+    @cached_property
+    def settings(self) -> Sequence[Record]:
+        """The settings of each epoch: the same for all, since they do not follow their losses."""
+        simulator, own = self.simulator, self.simulator.training
+        if own.schedule is None and not own.schedules and own.batch_schedule is None:
+            return [simulator.settings_of_epoch(0)] * own.epochs
+        return [simulator.settings_of_epoch(epoch) for epoch in range(own.epochs)]
+
+
+class Batch:
+    """Trials of one architecture, trained side by side.
+
+    Parameters
+    ----------
+    points : sequence of Like
+        The trials, by point.
     together : Together
         Trains them.
     """
 
-    def __init__(
-        self, scenario: Scenario, seedless: Identity, trials: Sequence[Trial], first: Simulator, together: Together
-    ) -> None:
-        self.scenario, self.seedless, self.trials = scenario, seedless, trials
-        self._first, self._together = first, together
+    def __init__(self, points: Sequence[Like], together: Together) -> None:
+        self.points = points
+        self.trials = [trial for point in points for trial in point.trials]
+        # The first of each point, and the point of each.
+        self._firsts: list[int] = list(accumulate((len(point.trials) for point in points), initial=0))
+        self._places: list[int] = [place for place, point in enumerate(points) for _ in point.trials]
+        self._first, self._together = points[0].simulator, together
+        first = self._first
         self._rows = rows = {split: first.split_rows(split) for split in first.splits}
         self.epochs = epochs = first.training.epochs
         start = time.perf_counter()
-        self._measured = {split: _Measured(each, len(trials), epochs) for split, each in rows.items()}
+        self._measured = {split: _Measured(each, len(self.trials), epochs) for split, each in rows.items()}
         with np.errstate(all="ignore"):
             if len(rows) == 1:
                 together.train_noting(epochs, self._measured["train"].note)
@@ -88,18 +122,20 @@ class Batch:
                     together.train_noting(1, self._measured["train"].note)
                     for split in rows.keys() - {"train"}:
                         self._measured[split].note(slice(None), epoch, together.evaluate(rows[split])[None])
-        # The same for all: those whose settings follow their losses are not trained together.
-        own = first.training
-        if own.schedule is None and not own.schedules and own.batch_schedule is None:
-            self._settings = [first.settings_of_epoch(0)] * epochs
-        else:
-            self._settings = [first.settings_of_epoch(epoch) for epoch in range(epochs)]
         self._parameters = together.parameters
-        self.seconds = (time.perf_counter() - start) / len(trials)
+        self.seconds = (time.perf_counter() - start) / len(self.trials)
         # Of those that are finite throughout.
         self.finite = np.isfinite(self._parameters).all(axis=1) & self._measured["train"].finite
         names = [name for name in METRICS if not name.startswith("validation") or "validation" in rows]
         self._names: list[str] = names
+
+    def point_of(self, number: int) -> Like:
+        """The trials of the point that a trial belongs to."""
+        return self.points[self._places[number]]
+
+    def numbers_of(self, place: int) -> list[int]:
+        """The numbers of the trials of a point that are finite throughout."""
+        return [number for number in range(self._firsts[place], self._firsts[place + 1]) if self.finite[number]]
 
     def history(self, number: int) -> History:
         """The epochs of a trial, as `Simulator.train_epoch` makes them."""
@@ -113,7 +149,7 @@ class Batch:
                 measures[f"{split}_accuracy"] = (measured.correct[number] / measured.rows.count).tolist()
         nothing = [None] * self.epochs
         columns = [measures.get(name, nothing) for name in self._names]
-        each = zip(zip(*columns, strict=True), self._settings, strict=True)
+        each = zip(zip(*columns, strict=True), self.point_of(number).settings, strict=True)
         for epoch, (values, own) in enumerate(each, 1):
             seconds = self.seconds / self.epochs
             yield {"epoch": epoch, **dict(zip(self._names, values, strict=True)), **own, "seconds": seconds}
@@ -124,7 +160,7 @@ class Batch:
 
     def finals(self) -> list[dict[str, float | None]]:
         """The final measures of each."""
-        problem = assemble_on(self.scenario, self._first.data)
+        problem = assemble_on(self.points[0].scenario, self._first.data)
         measures = FinalMeasures(problem)
         totals = {split: self._together.evaluate(rows).tolist() for split, rows in problem.splits.items()}
         outputs = {split: self._together.outputs(rows) for split, rows in problem.splits.items()}
@@ -139,18 +175,20 @@ class Batch:
         with np.errstate(all="ignore"):
             return [final(number) for number in range(len(self.trials))]
 
-    def result(self, final: Final) -> Result:
+    def result(self, point: Like, final: Final) -> Result:
         """The result of a trial with these measures, as far as a summary is made of it; its weights are elsewhere."""
-        first, metrics = self._first, dict(final)
+        metrics, scenario, simulator = dict(final), point.scenario, point.simulator
         history = History([{"epoch": epoch + 1} for epoch in range(self.epochs)])
-        seconds = {"compile": first.prepare(), "train": self.seconds, "total": self.seconds}
-        expectations = check_expectations(self.scenario, Outcome(metrics, history, None))
-        return Result(self.scenario, first, history, metrics, expectations, seconds, None, first.data.sha256)
+        seconds = {"compile": self._first.prepare(), "train": self.seconds, "total": self.seconds}
+        expectations = check_expectations(scenario, Outcome(metrics, history, None))
+        return Result(scenario, simulator, history, metrics, expectations, seconds, None, simulator.data.sha256)
 
-    def part(self, kept: Sequence[int], finals: Sequence[Final], common: Mapping[str, Any]) -> Part:
-        """What a pack has of the trials with the numbers `kept`; `common` is what `storage.in_common` says."""
+    def part(self, point: Like, kept: Sequence[int], finals: Sequence[Final], common: Mapping[str, Any]) -> Part:
+        """What a pack has of the trials of a point with the numbers `kept`; `common` is what `in_common` says."""
         trials = [self.trials[number] for number in kept]
-        chosen = slice(None) if len(kept) == len(self.trials) else list(kept)
+        # In a row, if none of them is missing.
+        whole = kept[-1] - kept[0] + 1 == len(kept)
+        chosen = slice(kept[0], kept[-1] + 1) if whole else list(kept)
         order = list(finals[kept[0]])
         columns = {
             name: np.array([finals[number][name] for number in kept], np.float64)
@@ -163,7 +201,7 @@ class Batch:
             PARAMETERS: self._parameters[chosen],
             **{f"final.{name}": column for name, column in columns.items()},
         }
-        met = met_by(self.scenario, columns, len(kept))
+        met = met_by(point.scenario, columns, len(kept))
         if met is not None:
             arrays[MET] = met
         for split, measured in self._measured.items():
@@ -177,7 +215,7 @@ class Batch:
             "layout": [[name, list(array.shape)] for name, array in self._first.parameters.items()],
             "final": order,
         }
-        kind = {**common, "settings": of_settings(self._settings), "seconds": self.seconds / self.epochs}
+        kind = {**common, "settings": of_settings(point.settings), "seconds": self.seconds / self.epochs}
         return Part(words, kind, arrays)
 
 

@@ -1,15 +1,14 @@
-"""What trains the trials: seeds of a small network side by side, others one after the other, to the same bits."""
+"""What trains the trials: those of one small network side by side, others one after the other, to the same bits."""
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-
-import numpy as np
 
 from neurosim.backends.cpu.groups import go_side_by_side
 from neurosim.backends.select import make_backend, make_small_ensemble
@@ -21,9 +20,10 @@ from neurosim.runs.identity import Identity
 from neurosim.runs.results import Result, result_of
 from neurosim.runs.running import train_to_end
 from neurosim.scenario import Scenario
-from neurosim.sweeps.batch import Batch, Part, joined, same_kind
+from neurosim.sweeps.batch import Batch, Like, Part, joined, same_kind
 from neurosim.sweeps.journal import StoppedEarlyError
 from neurosim.sweeps.packs import NO_SEED, write_pack
+from neurosim.sweeps.space import Point
 from neurosim.sweeps.storage import WORTH_A_PACK, has_ended, in_common, whole
 from neurosim.sweeps.trials import Maker, Trial, names_of, reason_of, with_seed
 from neurosim.training.augmentation import augments
@@ -35,6 +35,9 @@ from neurosim.training.watch import watches
 # kept, and multiply-adds, of which all are lost if the process is killed: some seconds.
 MOST_SUMS = 1 << 21
 MOST_WORK = 1 << 34
+# Settings of layers: initial values, and penalties.
+_INIT = re.compile(r"network\.layers\.\d+\.init(\..+)?")
+_PENALTY = re.compile(r"network\.layers\.\d+\.l[12]")
 # Points of small networks that are one task.
 SMALL_TOGETHER = 64
 
@@ -55,10 +58,10 @@ class Divided:
     Attributes
     ----------
     here : list of list of Trial
-        Tasks that the threads of one process train fastest: many seeds of a small network which is measured on its
+        Tasks that the threads of one process train fastest: many seeds of small networks which are measured on their
         training rows only. Nothing holds up a thread between two epochs, and no process has to be started.
     small : list of list of Trial
-        Tasks of small networks with few seeds each, of several points.
+        Tasks of small networks with few seeds each, of several points; those of one architecture are neighbours.
     others : list of Trial
         The rest.
     """
@@ -70,30 +73,41 @@ class Divided:
 
 def side_by_side(maker: Maker, trials: Sequence[Trial], jobs: int) -> Divided:
     """Divide the trials of a sweep into tasks."""
-    here: list[list[Trial]] = []
-    small: list[Trial] = []
+    # By architecture, how many go into a task here, and which.
+    many: dict[str, tuple[int, list[Trial]]] = {}
+    # And whether networks are small, with few seeds each, how many go into a task then, and which.
+    few: dict[str, tuple[int, list[Trial]]] = {}
     others: list[Trial] = []
-    # By what differs besides the optimizer's numbers, whether networks are small, and how many go into a task.
-    known: dict[str, int] = {}
     for _, group in groupby(trials, lambda trial: id(trial.point)):
         each = list(group)
-        size = _most_together(maker, each[0], len(each), here=True) if len(each) >= WORTH_A_PACK else 0
-        if size:
-            here += _chunks(each, size)
-            continue
-        rest = repr({key: value for key, value in each[0].point.items() if not _is_a_number_of(key, value)})
-        if rest not in known:
-            known[rest] = _most_together(maker, each[0], 1)
-        (small if known[rest] and len(each) < WORTH_A_PACK else others).extend(each)
+        kind = _architecture(each[0].point)
+        if len(each) >= WORTH_A_PACK:
+            if kind not in many:
+                many[kind] = _most_together(maker, each[0], len(each), here=True), []
+            if many[kind][0]:
+                many[kind][1].extend(each)
+                continue
+        if kind not in few:
+            few[kind] = _most_together(maker, each[0], 1), []
+        (few[kind][1] if few[kind][0] and len(each) < WORTH_A_PACK else others).extend(each)
+    here = [task for size, its in many.values() if size for task in _chunks(its, size)]
+    small = [trial for _, its in few.values() for trial in its]
     if len(small) < WORTH_A_PACK:
         return Divided(here, [], [*small, *others])
-    size = min(SMALL_TOGETHER, -(-len(small) // jobs), *(size for size in known.values() if size))
+    size = min(SMALL_TOGETHER, -(-len(small) // jobs), *(size for size, _ in few.values() if size))
     return Divided(here, _chunks(small, size), others)
 
 
-def _is_a_number_of(key: str, value: object) -> bool:
-    """Whether a setting is a number of the optimizer, which changes nothing in how networks can be trained."""
-    return key.startswith("optimizer.") and isinstance(value, int | float)
+def _architecture(point: Point) -> str:
+    """What of a point decides which others it can be trained together with."""
+    # Without a penalty a network is trained another way.
+    kept = {key: bool(value) if _PENALTY.fullmatch(key) else value for key, value in point.items()}
+    return repr({key: value for key, value in kept.items() if not _is_of_its_own(key, value)})
+
+
+def _is_of_its_own(key: str, value: object) -> bool:
+    """Whether networks that differ in a setting can be trained together: a number of the optimizer, initial values."""
+    return bool(_INIT.fullmatch(key)) or (key.startswith("optimizer.") and isinstance(value, int | float))
 
 
 def _chunks(trials: list[Trial], size: int) -> list[list[Trial]]:
@@ -124,6 +138,36 @@ def _most_together(maker: Maker, trial: Trial, count: int, *, here: bool = False
 def _has_own_course(scenario: Scenario) -> bool:
     """Whether more than numbers and the seed differs between trials: when they stop, their rows, what is measured."""
     return watches(scenario) or augments(scenario) or bool(scenario.training.metrics)
+
+
+def _go_together(points: Sequence[Like]) -> list[list[Like]]:
+    """The points in groups that can be trained together."""
+    groups: list[list[Like]] = []
+    for point in points:
+        for group in groups:
+            first = group[0]
+            if point.scenario.data == first.scenario.data and point.numbers.go_beside(first.numbers):
+                group.append(point)
+                break
+        else:
+            groups.append([point])
+    # Fewer are not worth what has to be compiled for them.
+    few = [sum(len(point.trials) for point in group) < WORTH_A_PACK for group in groups]
+    apart = [[point] for group, is_few in zip(groups, few, strict=True) if is_few for point in group]
+    return [group for group, is_few in zip(groups, few, strict=True) if not is_few] + apart
+
+
+def _parts(batch: Batch) -> Iterator[Part]:
+    """What a pack has of a batch, point by point, as far as it can be in one."""
+    finals = batch.finals()
+    for place, point in enumerate(batch.points):
+        good = batch.numbers_of(place)
+        kept = [number for number in good if same_kind(finals[number], finals[good[0]])]
+        if kept:
+            result = batch.result(point, finals[kept[0]])
+            common = in_common(with_seed(point.scenario, NO_SEED), result, point.seedless)
+            if common is not None:
+                yield batch.part(point, kept, finals, common)
 
 
 class Worker:
@@ -157,17 +201,17 @@ class Worker:
         there = set(os.listdir(self._out))
         self._packed, self._batches = {}, []
         faults: dict[str, str] = {}
+        begun: list[Like] = []
         for _, group in groupby(trials, lambda trial: trial.point):
-            faults |= self._train_point(list(group), there)
-        for batch, left in self._keep_batches(faults):
-            faults |= self._one_by_one(batch.scenario, left, Observer())
+            faults |= self._begin(list(group), there, begun)
+        for points in _go_together(begun):
+            faults |= self._train_points(points)
+        for point, left in self._keep_batches(faults):
+            faults |= self._one_by_one(point.scenario, left, Observer())
         return [Ended(trial, faults.get(trial.name, ""), self._packed.get(trial.name, "")) for trial in trials]
 
-    def _train_point(self, trials: Sequence[Trial], there: Collection[str]) -> dict[str, str]:
-        """Train trials of one point; returns by name why some are not trained.
-
-        Those in `self._batches` are trained, and not kept yet.
-        """
+    def _begin(self, trials: Sequence[Trial], there: Collection[str], begun: list[Like]) -> dict[str, str]:
+        """Find out what is missing of one point, and add it to `begun`; returns by name why some cannot be trained."""
         missing = [trial for trial in trials if trial.name not in there or not has_ended(self._out / trial.name)]
         faults: dict[str, str] = {}
         try:
@@ -179,10 +223,28 @@ class Worker:
             if asked is not None and asked.prune is not None and missing[:1] == [trials[0]]:
                 faults = self._one_by_one(scenario, missing[:1], asked.observer())
                 missing = missing[1:]
-            left = self._together(scenario, seedless, missing) if missing else []
+            if missing:
+                first = self._simulator(with_seed(scenario, missing[0].seed))
+                begun.append(Like(scenario, seedless, missing, first))
         except (NeurosimError, MemoryError) as error:
             return {trial.name: reason_of(error) for trial in trials}
-        return faults | self._one_by_one(scenario, left, Observer())
+        return faults
+
+    def _train_points(self, points: Sequence[Like]) -> dict[str, str]:
+        """Train trials of points that can go together; returns by name why some are not trained.
+
+        Those in `self._batches` are trained, and not kept yet.
+        """
+        faults: dict[str, str] = {}
+        try:
+            batch = self._together(points)
+        except (NeurosimError, MemoryError) as error:
+            return {trial.name: reason_of(error) for point in points for trial in point.trials}
+        for place, point in enumerate(points):
+            trained = {batch.trials[number].name for number in batch.numbers_of(place)} if batch else set()
+            left = [trial for trial in point.trials if trial.name not in trained]
+            faults |= self._one_by_one(point.scenario, left, Observer())
+        return faults
 
     def _one_by_one(self, scenario: Scenario, trials: Sequence[Trial], observer: Observer) -> dict[str, str]:
         """Train one after the other; returns by name why some have no folder. Raises StoppedEarlyError."""
@@ -218,26 +280,25 @@ class Worker:
             return
         self._keep_result(simulator, result, trial)
 
-    def _together(self, scenario: Scenario, seedless: Identity, trials: Sequence[Trial]) -> list[Trial]:
-        """Train side by side what can be; returns those that are left, what has diverged among them.
-
-        `seedless` is the identity that they have in common, but for the seed.
-        """
-        first = self._simulator(with_seed(scenario, trials[0].seed))
-        if _has_own_course(scenario) or first.network.batch_norms:
-            return list(trials)
-        backend = make_backend(self._maker.recipe.backend, first.network, first.training, trials[0].seed, self._threads)
+    def _together(self, points: Sequence[Like]) -> Batch | None:
+        """Train side by side what can be; None where nothing can."""
+        first = points[0].simulator
+        if _has_own_course(points[0].scenario) or first.network.batch_norms:
+            return None
+        seeds = [trial.seed for point in points for trial in point.trials]
+        backend = make_backend(self._maker.recipe.backend, first.network, first.training, seeds[0], self._threads)
         backend.prepare()
-        together = make_small_ensemble(backend, [trial.seed for trial in trials], [first.split_rows("train")])
+        own = [point.numbers for point in points for _ in point.trials] if len(points) > 1 else []
+        together = make_small_ensemble(backend, seeds, [first.split_rows("train")], own)
         if together is None:
-            return list(trials)
+            return None
         first.prepare()  # as `neurosim.run` does, it tries derivatives first
-        batch = Batch(scenario, seedless, trials, first, together)
+        batch = Batch(points, together)
         self._batches.append(batch)
-        return [trials[number] for number in np.flatnonzero(~batch.finite).tolist()]
+        return batch
 
-    def _keep_batches(self, faults: dict[str, str]) -> Iterator[tuple[Batch, list[Trial]]]:
-        """Keep what was trained side by side; yields what is left of a batch: it diverged with its last weights.
+    def _keep_batches(self, faults: dict[str, str]) -> Iterator[tuple[Like, list[Trial]]]:
+        """Keep what was trained side by side; yields what is left of a point: it diverged with its last weights.
 
         Why something cannot be kept is added to `faults`, by name.
         """
@@ -247,9 +308,9 @@ class Worker:
         except (NeurosimError, MemoryError) as error:
             faults |= {trial.name: reason_of(error) for batch in self._batches for trial in batch.trials}
             return
-        for batch in self._batches:
+        for batch, (place, point) in ((one, point) for one in self._batches for point in enumerate(one.points)):
             left = []
-            for number in np.flatnonzero(batch.finite).tolist():
+            for number in batch.numbers_of(place):
                 trial = batch.trials[number]
                 if trial.name in self._packed:
                     continue
@@ -260,32 +321,22 @@ class Worker:
                 except (NeurosimError, MemoryError) as error:
                     faults[trial.name] = reason_of(error)
             if left:
-                yield batch, left
+                yield point, left
 
     def _adopted(self, batch: Batch, number: int) -> tuple[Simulator, Result]:
         """The network of a trial in a batch, and its result; raises DivergedError as `result_of`."""
-        simulator = self._simulator(with_seed(batch.scenario, batch.trials[number].seed))
+        simulator = self._simulator(with_seed(batch.point_of(number).scenario, batch.trials[number].seed))
         batch.adopted_by(simulator, number)
         return simulator, result_of(simulator, None, batch.seconds)
 
     def _pack(self) -> None:
         """Keep what was trained side by side in packs, as far as it can be in one."""
-        parts = [part for batch in self._batches if (part := self._part(batch)) is not None]
+        parts = [part for batch in self._batches for part in _parts(batch)]
         parts.sort(key=lambda part: part.shape)
         for _, group in groupby(parts, lambda part: part.shape):
             alike = list(group)
             place = write_pack(self._out, joined(alike))
             self._packed |= {name: place.name for part in alike for name in part.names}
-
-    def _part(self, batch: Batch) -> Part | None:
-        """What a pack has of a batch; None where it cannot be in one."""
-        finals = batch.finals()
-        good = np.flatnonzero(batch.finite).tolist()
-        kept = [number for number in good if same_kind(finals[number], finals[good[0]])]
-        if not kept:
-            return None
-        common = in_common(with_seed(batch.scenario, NO_SEED), batch.result(finals[kept[0]]), batch.seedless)
-        return None if common is None else batch.part(kept, finals, common)
 
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
         def keep(folder: RunFolder, identity: Identity) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from neurosim.cli.application import execute
 from neurosim.errors import DataError
-from neurosim.sweeps.entries import entries_in
+from neurosim.sweeps import worker
+from neurosim.sweeps.batch import Batch
+from neurosim.sweeps.entries import entries_in, read_entry
 from neurosim.sweeps.ranking import rank
-from neurosim.sweeps.storage import this_machine
+from neurosim.sweeps.storage import this_machine, unpacked
 from neurosim.sweeps.sweep import sweep
 from neurosim.sweeps.trials import Recipe
 
@@ -66,6 +68,49 @@ def test_trials_have_the_bits_of_single_runs(tmp_path, name, settings):
     assert {file.name for file in trial.iterdir()} == {
         "metrics.jsonl", "model.safetensors", "scenario.toml", "summary.json",
     }  # fmt: skip
+
+
+VARIED = {
+    "rates": (
+        "xor",
+        {"training.epochs": 20},
+        lambda k: {"optimizer.lr": 0.01 * (k + 1), "optimizer.beta1": 0.8},
+    ),
+    "schedules": (
+        "iris",
+        {"training.epochs": 3, "optimizer.schedule.name": "exponential", "training.average.kind": "ema"},
+        lambda k: {"optimizer.lr": 0.01 * (k + 1), "optimizer.schedule.final": 0.1 + 0.01 * k},
+    ),
+    "penalties and initial values": (
+        "iris",
+        {"training.epochs": 3, "data.validation_fraction": 0.2},
+        lambda k: {"network.layers.0.l2": 0.01 * (k + 1), "network.layers.1.init": ("he_normal", "zeros")[k % 2]},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", VARIED)
+def test_trials_that_differ_in_numbers_go_side_by_side_with_the_bits_of_single_runs(tmp_path, monkeypatch, kind):
+    trained = []
+
+    def noted(points, together):
+        trained.append(Batch(points, together))
+        return trained[-1]
+
+    monkeypatch.setattr(worker, "Batch", noted)
+    name, settings, point = VARIED[kind]
+    swept = sweep(Recipe(name, settings), [point(k) for k in range(9)], tmp_path / "out", seeds=[0, 3], jobs=1)
+    assert [len(batch.trials) for batch in trained] == [18]
+    entries = [entry for place in swept.table.places for entry in place.entries]
+    for k in (1, 8):
+        written = [f"{key}={json.dumps(value)}" for key, value in {**settings, **point(k)}.items()]
+        alone = single(tmp_path / str(k), name, 3, *written)
+        own = read_entry(alone).settings
+        (trial,) = (unpacked(entry.folder) for entry in entries if entry.seed == 3 and entry.settings == own)
+        assert (trial / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
+        assert metrics(trial) == metrics(alone)
+        finals = [json.loads((folder / "summary.json").read_text())["final"] for folder in (trial, alone)]
+        assert finals[0] == finals[1]
 
 
 def test_only_what_is_missing_is_trained(tmp_path):

@@ -65,6 +65,7 @@ class Alone(LaneGroup):
         purposes = [keys([seed], "dropout", layer.index, "step") for layer in network.dropouts]
         self._step_keys = np.stack(purposes, axis=1) if purposes else np.zeros((1, 0), np.uint64)
         self._kept: list[tuple[Rows, tuple[Any, ...]]] = []
+        self._constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._looking = np.zeros((4, 0), np.float32)
 
     def complete(self, plan: Plan, *, evaluates: bool) -> None:
@@ -134,7 +135,7 @@ class Alone(LaneGroup):
             kernels.constants,
             params.ctypes.data,
             params_stride(params),
-            self.constants.ctypes.data,
+            self._constants.ctypes.data,
             self.parameters.ctypes.data,
             gradient.ctypes.data,
             self.state.ctypes.data,

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from neurosim.backends.cpu import team
 from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.groups import LaneGroup, compile_lane_loss, divided, judge_of, lane_data
-from neurosim.backends.together import Note, Together
+from neurosim.backends.cpu.kernels import lane_optimizer_kernels
+from neurosim.backends.cpu.lane_numbers import SCHEDULED, Member
+from neurosim.backends.together import Note, Numbers, Together
 from neurosim.data.rows import Rows
 from neurosim.network.course import Course
+from neurosim.network.network import Network
 from neurosim.process.interruption import deferred
 
 # Multiply-adds of a call into compiled code, forward and backward: some hundredths of a second.
@@ -34,6 +37,7 @@ class _Members:
     parameters: NDArray[np.float32]
     state: NDArray[np.float32]
     data: tuple[Any, ...]
+    own: list[Member]
 
     @property
     def count(self) -> int:
@@ -41,7 +45,7 @@ class _Members:
 
 
 class SmallEnsemble(Together):
-    """Networks that differ only in their seed, trained together.
+    """Networks of one architecture, trained together.
 
     Parameters
     ----------
@@ -51,21 +55,27 @@ class SmallEnsemble(Together):
         One for each member.
     rows : sequence of Rows
         Training rows of each member, all of the same shape, or a single one that all share.
+    own : sequence of Numbers
+        What each has of its own besides its seed, and that goes beside those of the others; none where that is nothing.
     """
 
-    def __init__(self, backend: CpuBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
+    def __init__(
+        self, backend: CpuBackend, seeds: Sequence[int], rows: Sequence[Rows], own: Sequence[Numbers] = ()
+    ) -> None:
         network, training = backend.network, backend.training
         slots = len(training.slots)
         self.threads = backend.threads
         self.count = len(seeds)
         self.epochs_done = 0
-        self._course = Course(training, rows[0].count)
+        courses = {id(one.training): Course(one.training, rows[0].count) for one in own}
+        each = [Member(one.network, courses[id(one.training)]) for one in own]
+        self._course = each[0].course if each else Course(training, rows[0].count)
         # All that is to be known of it, before several threads ask.
         self._course.before(training.epochs)
         self._judge = judge_of(network, rows[0])
         self._network, self._training = network, training
         shared = lane_data(rows) if len(rows) == 1 else None
-        start = network.all_start_values(seeds)
+        start = _start_values(network, seeds, own)
         self._groups: list[_Members] = []
         for members, lanes in divided(len(seeds), network):
             # Lanes that are left over repeat the last member.
@@ -73,11 +83,15 @@ class SmallEnsemble(Together):
             parameters = np.ascontiguousarray(start[chosen].T)
             state = np.zeros((slots, *parameters.shape), np.float32)
             data = lane_data([rows[k] for k in chosen]) if shared is None else shared
-            self._groups.append(_Members(members, [seeds[k] for k in chosen], parameters, state, data))
+            its_own = [each[k] for k in chosen] if each else []
+            self._groups.append(_Members(members, [seeds[k] for k in chosen], parameters, state, data, its_own))
         # Of each thread, for each number of lanes.
         self._lanes: dict[tuple[int, int], LaneGroup] = {}
         with backend.compiling():
             self._kernels = replace(backend.kernels, lane_loss=compile_lane_loss(network))
+            if len(courses) > 1:
+                kernels = lane_optimizer_kernels(training.optimizer.record, training.average is not None)
+                self._kernels = replace(self._kernels, lane_optimizer=kernels)
             # By calls without rows, before any thread needs it.
             nothing, first = lane_data([rows[0].some(slice(0))]), self._lanes_for(self._groups[0], 0)
             first.train(nothing, self._judge, Course(training, 0), 0, 0, 0)
@@ -85,6 +99,8 @@ class SmallEnsemble(Together):
             first.evaluate(nothing, self._judge, first.parameters)
         work = 3 * network.multiply_adds * rows[0].count + STEP * self._course.steps(0)
         self._part = max(1, min(PART // work, PART_SUMS) // len(self._groups[0].seeds))
+        if any(one.training.schedule is not None or one.training.schedules for one in own):
+            self._part = max(1, min(self._part, SCHEDULED // max(1, self._course.steps(0))))
 
     def train_noting(self, epochs: int, note: Note) -> None:
         """Train for more epochs; `note` is told what was measured in them, in any thread and some members at a time."""
@@ -92,7 +108,7 @@ class SmallEnsemble(Together):
 
         def train_group(thread: int, group: _Members) -> Iterator[None]:
             lanes = self._lanes_for(group, thread)
-            lanes.take(group.seeds, group.parameters, group.state)
+            lanes.take(group.seeds, group.parameters, group.state, group.own)
             for first in range(done, done + epochs, self._part):
                 part = min(self._part, done + epochs - first)
                 totals = lanes.train(group.data, self._judge, course, first, part, course.before(first))
@@ -137,7 +153,9 @@ class SmallEnsemble(Together):
         key = thread, len(group.seeds)
         if key not in self._lanes:
             parameters, state = np.zeros_like(group.parameters), np.zeros_like(group.state)
-            made = LaneGroup(self._network, self._training, self._kernels, group.seeds, parameters, state)
+            made = LaneGroup(
+                self._network, self._training, self._kernels, group.seeds, parameters, state, members=group.own
+            )
             self._lanes[key] = made
         return self._lanes[key]
 
@@ -170,3 +188,19 @@ class SmallEnsemble(Together):
             team.run_together(min(self.threads, len(self._groups)), work)
             if faults:
                 raise faults[0]
+
+
+def _start_values(network: Network, seeds: Sequence[int], own: Sequence[Numbers]) -> NDArray[np.float32]:
+    """The initial values of each member, (members, size)."""
+    if not own:
+        return network.all_start_values(seeds)
+    values = np.empty((len(seeds), network.size), np.float32)
+    by_network: dict[int, list[int]] = {}
+    for number, one in enumerate(own):
+        by_network.setdefault(id(one.network), []).append(number)
+    for numbers in by_network.values():
+        drawn = sorted({seeds[number] for number in numbers})
+        found = own[numbers[0]].network.all_start_values(drawn)
+        places = {seed: place for place, seed in enumerate(drawn)}
+        values[numbers] = found[[places[seeds[number]] for number in numbers]]
+    return values

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neurosim.backends.base import JUDGES, all_dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import CompiledKernels, LossKernel, lane_loss_kernel
+from neurosim.backends.cpu.lane_numbers import Member, Updates
 from neurosim.backends.cpu.plan import Plan, build_plan
 from neurosim.backends.cpu.stages.base import Vectors, address, aligned_zeros
 from neurosim.backends.cpu.stages.kinds import IN_LANES
@@ -41,11 +42,11 @@ WORTH_A_LINE = 5
 
 def is_small(network: Network, training: Training) -> bool:
     """Whether a network is trained by `lanes`; depends only on the network and its training, not on the machine."""
-    return network.size <= SMALL_NETWORK and _can_be_lanes(network, training)
+    return network.size <= SMALL_NETWORK and not network.penalized and _can_be_lanes(network, training)
 
 
 def go_side_by_side(network: Network, training: Training, count: int) -> bool:
-    """Whether so many networks that differ in their seed are trained side by side by `lanes`."""
+    """Whether so many networks that differ in seeds and numbers are trained side by side by `lanes`."""
     larger = network.size <= SIDE_BY_SIDE and count >= LINE_OF_LANES
     return (network.size <= SMALL_NETWORK or larger) and _can_be_lanes(network, training)
 
@@ -54,7 +55,7 @@ def _can_be_lanes(network: Network, training: Training) -> bool:
     simple = all(type(layer) in IN_LANES for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
     alone = clipped or training.looks_at_arrays or any(layer.learned for layer in network.activated)
-    return simple and not alone and not network.penalized and not network.frozen
+    return simple and not alone and not network.frozen
 
 
 def divided(count: int, network: Network) -> list[tuple[slice, int]]:
@@ -93,7 +94,7 @@ class _Evaluation:
 
 
 class LaneGroup:
-    """A group of networks that differ in their seed, and what is needed to train them.
+    """A group of networks that differ in seeds and numbers, and what is needed to train them.
 
     Parameters
     ----------
@@ -111,6 +112,8 @@ class LaneGroup:
         The optimizer's state, changed in place.
     threads : int
         How many threads share a large batch.
+    members : sequence of Member
+        What each has of its own besides its seed, if they have anything.
     """
 
     def __init__(
@@ -122,29 +125,38 @@ class LaneGroup:
         parameters: NDArray[np.float32],
         state: NDArray[np.float32],
         threads: int = 1,
+        members: Sequence[Member] = (),
     ) -> None:
         self.network = network
         self.training = training
         self.kernels = kernels
         self._draw_for(seeds)
+        self._updates = Updates(kernels, network, training, len(seeds), members)
         self.parameters = parameters
         self.state = state
         # What is updated: parameters, gradient and state, a row each. Those of a single network fill whole lines, since
         # what is left over would be updated number by number.
         count = whole_lines(parameters.size) if len(seeds) == 1 else parameters.size
         self._rows = aligned_zeros((2 + len(state)) * count).reshape(-1, count)
-        self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
         self._widest = max(int(np.prod(layer.output_shape)) for layer in network.layers)
         self._evaluation: _Evaluation | None = None
         self._threads = threads
         self._large: LargeBatches | None = None
-        # A single network of this size is trained by the engine, whose bits those of a group are.
-        self._larger = network.size > SMALL_NETWORK
+        # A single network like this is trained by the engine, whose bits those of a group are.
+        self._as_engine = not is_small(network, training)
 
-    def take(self, seeds: Sequence[int], parameters: NDArray[np.float32], state: NDArray[np.float32]) -> None:
+    def take(
+        self,
+        seeds: Sequence[int],
+        parameters: NDArray[np.float32],
+        state: NDArray[np.float32],
+        members: Sequence[Member] = (),
+    ) -> None:
         """Work on other networks, as many as before: their numbers are copied into those of the group."""
         self._draw_for(seeds)
+        if members or self._updates.members:
+            self._updates = Updates(self.kernels, self.network, self.training, len(seeds), members)
         self.parameters[:] = parameters
         self.state[:] = state
 
@@ -156,7 +168,7 @@ class LaneGroup:
 
     def for_batches(self, rows: int) -> LargeBatches | None:
         """What trains the networks one by one on batches of so many rows; None where they go side by side."""
-        if rows < LARGE_BATCH or self._larger or not self.network.layers[-1].multiply_adds:
+        if rows < LARGE_BATCH or self._as_engine or not self.network.layers[-1].multiply_adds:
             return None
         if self._large is None:
             # Imported, and so compiled, only for networks that need it.
@@ -180,7 +192,7 @@ class LaneGroup:
             lanes=count,
         )
         self._complete(self._plan)
-        if self._larger:
+        if self._as_engine:
             self._plan.stages[:, Field.LATE_BIAS] = self._plan.loss[LossField.BY_BLOCKS] = 1
         self._scratch = self._scratch_for(capacity)
 
@@ -226,23 +238,17 @@ class LaneGroup:
         count, rows = len(self.seeds), data[0].shape[1]
         batch = course.batch(first_epoch)
         last = course.steps(first_epoch) if last is None else last
-        settings = course.settings(first_epoch, epochs)
-        settings = settings if epochs != 1 else settings.some(first, last)
+        settings = self._updates.settings(course, (first_epoch, epochs), (first, last))
         large = self.for_batches(batch)
         if large is not None:
             return self._train_large(
                 large, data, judge, settings, batch, (first_epoch, epochs), (first, last), steps_done
             )
         self._prepare(batch)
-        params = self.training.numbers(settings)
         totals = np.zeros((epochs, count, 2))
-        kernels = self.kernels
+        kernels, updates = self.kernels, self._updates.optimizer(settings, (first_epoch, epochs), (first, last))
         optimizer = (
-            kernels.optimizer.update,
-            kernels.optimizer.constants,
-            params.ctypes.data,
-            params_stride(params),
-            self.constants.ctypes.data,
+            *updates.entries,
             address(self._rows),
             address(self._rows) + self._rows.strides[0],
             address(self._rows) + 2 * self._rows.strides[0],
@@ -284,6 +290,7 @@ class LaneGroup:
         for k in range(len(self.seeds)):
             member = tuple(part[k if len(part) > 1 else 0] for part in data)
             large.parameters[:], large.state[:] = parameters[:, k], state[..., k]
+            large.training, settings = self._updates.alone(k, settings, *course[1:3])
             totals[:, k] = large.train(member, judge, settings, self._shuffles[k : k + 1], self._keys[k], *course)
             parameters[:, k], state[..., k] = large.parameters, large.state
         return totals

@@ -10,6 +10,7 @@ from numba.core.errors import NumbaError
 
 from neurosim.backends.cache import load_generated
 from neurosim.backends.cpu.activation_templates import activation_source, gate_source, learned_activation_source
+from neurosim.backends.cpu.lane_optimizer_templates import lane_optimizer_source
 from neurosim.backends.cpu.loss_templates import lane_loss_source, loss_source
 from neurosim.backends.cpu.optimizer_templates import optimizer_source
 from neurosim.backends.cpu.rule_templates import rule_source
@@ -54,12 +55,13 @@ class OptimizerKernels:
 
 @dataclass(frozen=True)
 class CompiledKernels:
-    """The kernels of a network and its optimizer."""
+    """The kernels of a network and its optimizer; `lane_optimizer` is for networks with numbers of their own."""
 
     activations: dict[str, ActivationKernels]
     loss: LossKernel
     lane_loss: LossKernel | None
     optimizer: OptimizerKernels
+    lane_optimizer: OptimizerKernels | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,13 @@ def lane_loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
 def optimizer_kernels(optimizer: Optimizer, averages: bool = False) -> OptimizerKernels:
     """The kernels of an optimizer, compiled or from the cache; raises like `activation_kernels`."""
     module = _load(optimizer, optimizer_source(optimizer, averages))
+    return OptimizerKernels(module.update.address, module.step_constants.address, module.CONSTANT_COUNT, module)
+
+
+@once_each
+def lane_optimizer_kernels(optimizer: Optimizer, averages: bool = False) -> OptimizerKernels:
+    """The kernels of an optimizer for many networks with parameters of their own; raises like `activation_kernels`."""
+    module = _load(optimizer, lane_optimizer_source(optimizer, averages))
     return OptimizerKernels(module.update.address, module.step_constants.address, module.CONSTANT_COUNT, module)
 
 

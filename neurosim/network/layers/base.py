@@ -172,6 +172,10 @@ class Layer(ABC):
         """Steps in the map that goes in from one cell to the next of the map that comes out."""
         return 1, 1
 
+    def differs_in_numbers(self, other: Layer) -> bool:
+        """Whether `other` differs in initial values at most, and in penalties where both have some."""
+        return self == other
+
     def source_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Which of the numbers that come in goes out at `index`, of a layer that passes them through."""
         return index

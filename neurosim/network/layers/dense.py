@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag
 
 from neurosim.errors import ShapeError
-from neurosim.network.layers.base import Chosen, ChosenActivation, Parameter, Shape
+from neurosim.network.layers.base import Chosen, ChosenActivation, Layer, Parameter, Shape
 from neurosim.network.layers.section import FROZEN, KIND, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack
 from neurosim.network.layers.weighted import (
@@ -192,3 +192,10 @@ class Dense(Weighted):
     def multiply_adds(self) -> int:
         """Multiplications with a weight for one row."""
         return self.inputs * self.units
+
+    def differs_in_numbers(self, other: Layer) -> bool:
+        """Whether `other` differs in initial values at most, and in penalties where both have some."""
+        if not isinstance(other, Dense):
+            return False
+        drawn = replace(self, init=other.init, start_weight=other.start_weight, start_bias=other.start_bias)
+        return replace(drawn, penalty=other.penalty) == other and bool(self.penalty) == bool(other.penalty)
