@@ -150,6 +150,7 @@ class Alone(LaneGroup):
             self.data(rows),
             np.arange(rows.count)[None],
             np.zeros(0, np.uint64),
+            (0, 0, 0),
             max(1, rows.count),
             self._step_keys,
             optimizer,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, all_dropout_keys
 from neurosim.backends.cpu import lanes
+from neurosim.backends.cpu.few_rows import FewRows, are_few
 from neurosim.backends.cpu.kernels import CompiledKernels, LossKernel, lane_loss_kernel
 from neurosim.backends.cpu.lane_numbers import Member, Updates
 from neurosim.backends.cpu.plan import Plan, build_plan
@@ -254,6 +255,11 @@ class LaneGroup:
             address(self._rows) + 2 * self._rows.strides[0],
             self._rows.shape[1],
         )
+        few = (
+            FewRows(data, self._shuffles, self._plan.inputs, self._plan.loss, by_lane=kernels.lane_loss is not None)
+            if are_few(data, self._shuffles)
+            else None
+        )
         size = self.parameters.size
         self._rows[0, :size], self._rows[2:, :size] = self.parameters.ravel(), self.state.reshape(-1, size)
         lanes.train(
@@ -264,6 +270,7 @@ class LaneGroup:
             data,
             np.tile(np.arange(rows), (count, 1)),
             self._shuffles,
+            (0, 0, 0) if few is None else few.entries,
             batch,
             self._keys,
             optimizer,

@@ -146,25 +146,35 @@ def gather(data, order, start, rows, lanes, x, loss, by_lane):
 
 
 @compiled
-def sum_up(address, losses_at, i0, i1, lanes, judge, sums):
-    """Add the losses of some rows of one output, from number `i0` to before `i1`, and right answers to `sums`."""
+def sum_up(address, losses_at, i0, i1, lanes, judge, sums, spare):
+    """Add the losses of some rows of one output, from number `i0` to before `i1`, and right answers to `sums`.
+
+    `spare` is the address of memory for `lanes` numbers.
+    """
     accuracy, threshold = judge
-    loss, losses = words(address, LOSS_FIELDS), floats(losses_at, i1)
+    loss = words(address, LOSS_FIELDS)
     total, right = doubles(sums, lanes), doubles(sums + 8 * lanes, lanes)
-    a, label, weights = floats(loss[LOSS_A], i1), integers(loss[CLASSES], i1), floats(loss[ROW_WEIGHTS], i1)
+    # Views that begin with a row: of an index that is a sum, Numba would ask whether it counts from the end.
     for i in range(i0, i1, lanes):
+        losses = floats(losses_at + 4 * i, lanes)
         if loss[LOSS_WEIGHTED]:
+            weights = floats(loss[ROW_WEIGHTS] + 4 * i, lanes)
             for k in range(lanes):
                 # A row without weight is left out, whatever its loss is.
-                there = weights[i + k] != ZERO
-                total[k] += np.float64(weights[i + k]) * np.float64(losses[i + k]) if there else 0.0
+                total[k] += np.float64(weights[k]) * np.float64(losses[k]) if weights[k] != ZERO else 0.0
         else:
             for k in range(lanes):
-                total[k] += np.float64(losses[i + k])
+                total[k] += np.float64(losses[k])
     if accuracy == BY_THRESHOLD:
+        counts = integers(spare, lanes)
+        for k in range(lanes):
+            counts[k] = 0
         for i in range(i0, i1, lanes):
+            a, label = floats(loss[LOSS_A] + 4 * i, lanes), integers(loss[CLASSES] + 4 * i, lanes)
             for k in range(lanes):
-                right[k] += 1.0 if (a[i + k] > threshold) == (label[i + k] == 1) else 0.0
+                counts[k] += (a[k] > threshold) == (label[k] == 1)
+        for k in range(lanes):
+            right[k] += counts[k]
 
 
 @compiled
@@ -215,7 +225,7 @@ def lose(address, lane_loss, rows, lanes, scale, judge, sums, scratch):
         if lanes == 1 and not loss[LOSS_WEIGHTED]:
             sum_up_single(address, first, i0, i1, judge, sums + 16 * q)
         else:
-            sum_up(address, first, i0, i1, lanes, judge, sums + 16 * q * lanes)
+            sum_up(address, first, i0, i1, lanes, judge, sums + 16 * q * lanes, second)
 
 
 @compiled
@@ -278,6 +288,7 @@ def train(
     data,
     order,
     shuffles,
+    few,
     batch,
     keys,
     optimizer,
@@ -307,6 +318,8 @@ def train(
         Row numbers in their order; modified.
     shuffles : uint64 (lanes,) or (0,)
         Keys of the shuffles, to be folded with the epoch; if empty, rows keep their order.
+    few : (shuffle, gather, table)
+        Of few rows that the networks share: the kernels of `lane_rows`, and their table; 0 for others.
     keys : uint64 (lanes, dropout layers)
         Keys of the dropout masks, to be folded with the epoch.
     optimizer : (update, step_constants, params, params_stride, constants, parameters, gradient, state, count)
@@ -337,14 +350,18 @@ def train(
     for number in range(totals.shape[0]):
         epoch = first_epoch + number
         sums[:] = 0.0
-        if shuffles.shape[0] > 0:
+        if few[0] != 0:
+            call_lane_stage(few[0], (few[2], epoch, 0, 0, 0, 0, 0, 0, 0))
+        elif shuffles.shape[0] > 0:
             for k in range(lanes):
                 fill_permutation(fold(shuffles[k], epoch), order[k])
         for step in range(first_step, last_step):
             start = step * batch
             size = min(batch, rows - start)
             masks = (start, epoch, address_of(keys), keys.shape[1])
-            if number == 0 or not same_batch:
+            if few[1] != 0:
+                call_lane_stage(few[1], (few[2], start, size, 0, 0, 0, 0, 0, 0))
+            elif number == 0 or not same_batch:
                 gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
             for at in range(first_stage, last_stage + 1, STAGE):
                 stage = words(at, FIELDS)

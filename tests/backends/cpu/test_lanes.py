@@ -61,6 +61,21 @@ def test_a_member_has_the_bits_of_the_single_run(name, lanes):
         assert losses == totals[:, member, 0].tolist()
 
 
+@pytest.mark.parametrize("count", [1, 4, 8, 9])
+@pytest.mark.parametrize("name", ["one output", "softmax inside", "classes"])
+def test_few_rows_are_in_another_order_for_each_member(name, count):
+    layers, loss = NETWORKS[name]
+    net = support.network(4, layers, loss)
+    rows = replace(support.rows(count, 4, net.outputs), weights=np.linspace(0, 2, count, dtype=np.float32))
+    training, seeds = support.training("adam", batch=3, shuffle=True), list(range(40, 59))
+    group, totals = trained_group(net, rows, training, seeds)
+    for member in (0, 18):
+        single = CpuBackend(net, training, seeds[member])
+        found = [single.train_epoch(rows, epoch) for epoch in range(EPOCHS)]
+        assert np.array_equal(single.parameters, group.parameters[:, member])
+        assert [(each.loss, each.correct) for each in found] == [tuple(total) for total in totals[:, member].tolist()]
+
+
 @pytest.mark.parametrize("small", [True, False], ids=["lanes", "blocks"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_both_ways_to_train_agree_with_the_reference(name, small, monkeypatch):
