@@ -288,7 +288,7 @@ def _train(parcel: Parcel, task: Task) -> Trained:
         _own.maker, _own.name = maker, parcel.name
     with tempfile.TemporaryDirectory(dir=local) as folder:
         out = Path(folder)
-        ended = Worker(maker, out, shown=Path(parcel.out)).train(task)
+        ended = Worker(maker, out, shown=Path(parcel.out)).train(task).kept()
         return Trained(ended, {path.relative_to(out).as_posix(): path.read_bytes() for path in _kept(out, ended)})
 
 

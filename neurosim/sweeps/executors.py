@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -64,13 +64,24 @@ class Here:
 
     def __init__(self, maker: Maker, out: Path, threads: int = 1) -> None:
         self._maker, self._out, self._threads = maker, out, threads
-        self._worker: Worker | None = None
 
-    def train(self, task: Task) -> list[Ended]:
-        """Train a task."""
-        if self._worker is None:
-            self._worker = Worker(self._maker, self._out, self._threads)
-        return self._worker.train(task)
+    def train(self, tasks: Iterable[Task], progress: Counts, *, ahead: bool) -> Iterator[list[Ended]]:
+        """Train tasks as `train` does; with `ahead`, a pack of one is written while the next is trained."""
+        worker = Worker(self._maker, self._out, self._threads)
+        with ThreadPoolExecutor(1) as pool:
+            written: Future[list[Ended]] | None = None
+            for number, task in enumerate(tasks):
+                progress.running = len(task)
+                if not number:
+                    yield []
+                trained = worker.train(task)
+                if written is not None:
+                    yield written.result()
+                written = pool.submit(trained.kept) if ahead and trained.packs else None
+                if written is None:
+                    yield trained.kept()
+            if written is not None:
+                yield written.result()
 
 
 class Processes:
@@ -132,11 +143,8 @@ def train(
     process dies, all of these may have to be handed out again.
     """
     if isinstance(executor, Here):
-        for number, task in enumerate(tasks):
-            progress.running = len(task)
-            if not number:
-                yield []
-            yield executor.train(task)
+        # What is chosen by what came out so far cannot be trained ahead.
+        yield from executor.train(tasks, progress, ahead=spare is None)
         return
     fresh = ((task, 0) for task in tasks)
     waiting: deque[tuple[Task, int]] = deque()
@@ -187,4 +195,4 @@ def _begin(recipe: Recipe, out: Path, parent: int) -> None:
 
 
 def _work(task: Task) -> list[Ended]:
-    return _worker[0].train(task)
+    return _worker[0].train(task).kept()

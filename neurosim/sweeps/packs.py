@@ -56,13 +56,15 @@ class Pack:
     words: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]]
 
+    @property
+    def file_name(self) -> str:
+        """The name of its file: after its trials, so that copies of it are one."""
+        digest = hashlib.sha256(self.arrays[NAMES].tobytes()).hexdigest()
+        return f"{BEGINNING}{digest[: 2 * BYTES]}{ENDING}"
 
-def write_pack(folder: Path, pack: Pack) -> Path:
-    """Write a pack, whole or not at all; its file is named after its trials, so that copies of it are one."""
-    digest = hashlib.sha256(pack.arrays[NAMES].tobytes()).hexdigest()
-    path = folder / f"{BEGINNING}{digest[: 2 * BYTES]}{ENDING}"
-    write_atomically(path, file_of_arrays(pack.arrays, {"format": FORMAT, **pack.words}))
-    return path
+    def write(self, folder: Path) -> None:
+        """Write it, whole or not at all."""
+        write_atomically(folder / self.file_name, file_of_arrays(self.arrays, {"format": FORMAT, **self.words}))
 
 
 def packs_in(folder: Path) -> list[Path]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from neurosim.sweeps import student
+
 # Differences that are the same but for the rounding of float64.
 _SAME = 1e-12
 
@@ -15,10 +17,8 @@ def half_width(values: Sequence[float]) -> float | None:
     """Half of the 95% interval of a mean (Student's t); None of a single value."""
     if len(values) < 2:
         return None
-    from scipy.special import stdtrit
-
     spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return float(stdtrit(len(values) - 1, 0.975)) * spread
+    return student.bound(len(values) - 1) * spread
 
 
 def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
@@ -34,11 +34,8 @@ def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | No
     size = max(max(abs(ours[seed]), abs(theirs[seed])) for seed in common)
     if float(np.ptp(differences)) <= _SAME * size:
         return None
-    from scipy.special import stdtr
-
-    freedom = len(common) - 1
     statistic = float(np.mean(differences)) / (float(np.std(differences, ddof=1)) / math.sqrt(len(common)))
-    return 2.0 * float(stdtr(freedom, -abs(statistic)))
+    return 2.0 * student.tail(len(common) - 1, abs(statistic))
 
 
 def holm(tests: Sequence[float | None]) -> list[float | None]:

@@ -22,7 +22,7 @@ from neurosim.runs.running import train_to_end
 from neurosim.scenario import Scenario
 from neurosim.sweeps.batch import Batch, Like, Part, joined, same_kind
 from neurosim.sweeps.journal import StoppedEarlyError
-from neurosim.sweeps.packs import NO_SEED, write_pack
+from neurosim.sweeps.packs import NO_SEED, Pack
 from neurosim.sweeps.space import Point
 from neurosim.sweeps.storage import WORTH_A_PACK, has_ended, in_common, whole
 from neurosim.sweeps.trials import Maker, Trial, names_of, reason_of, with_seed
@@ -49,6 +49,28 @@ class Ended:
     trial: Trial
     reason: str = ""
     pack: str = ""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is known when trials are trained: which, why some have no folder, and packs with their trials' names."""
+
+    trials: Sequence[Trial]
+    faults: dict[str, str]
+    packs: Sequence[tuple[Pack, Sequence[str]]]
+    out: Path
+
+    def kept(self) -> list[Ended]:
+        """Write the packs, in any thread; returns what became of each trial."""
+        faults = dict(self.faults)
+        packed: dict[str, str] = {}
+        for pack, names in self.packs:
+            try:
+                pack.write(self.out)
+                packed |= dict.fromkeys(names, pack.file_name)
+            except (NeurosimError, MemoryError) as error:
+                faults |= dict.fromkeys(names, reason_of(error))
+        return [Ended(trial, faults.get(trial.name, ""), packed.get(trial.name, "")) for trial in self.trials]
 
 
 @dataclass(frozen=True)
@@ -189,17 +211,17 @@ class Worker:
         self._maker, self._out, self._threads = maker, out, threads
         self._shown = out if shown is None else shown
         self._like: Simulator | None = None
-        # Of the trials at hand, the pack that each is in.
-        self._packed: dict[str, str] = {}
+        # Of the trials at hand, the packs, with their trials' names.
+        self._packs: list[tuple[Pack, list[str]]] = []
         self._batches: list[Batch] = []
 
-    def train(self, trials: Sequence[Trial]) -> list[Ended]:
+    def train(self, trials: Sequence[Trial]) -> Trained:
         """Train trials, of which those of one point come one after the other; what is there by now is left as it is.
 
-        Where the first one of a point is stopped early, so are the others of it.
+        Where the first one of a point is stopped early, so are the others of it. Packs are not written yet.
         """
         there = set(os.listdir(self._out))
-        self._packed, self._batches = {}, []
+        self._packs, self._batches = [], []
         faults: dict[str, str] = {}
         begun: list[Like] = []
         for _, group in groupby(trials, lambda trial: trial.point):
@@ -208,7 +230,7 @@ class Worker:
             faults |= self._train_points(points)
         for point, left in self._keep_batches(faults):
             faults |= self._one_by_one(point.scenario, left, Observer())
-        return [Ended(trial, faults.get(trial.name, ""), self._packed.get(trial.name, "")) for trial in trials]
+        return Trained(trials, faults, self._packs, self._out)
 
     def _begin(self, trials: Sequence[Trial], there: Collection[str], begun: list[Like]) -> dict[str, str]:
         """Find out what is missing of one point, and add it to `begun`; returns by name why some cannot be trained."""
@@ -298,7 +320,7 @@ class Worker:
         return batch
 
     def _keep_batches(self, faults: dict[str, str]) -> Iterator[tuple[Like, list[Trial]]]:
-        """Keep what was trained side by side; yields what is left of a point: it diverged with its last weights.
+        """Pack or keep what was trained side by side; yields what is left of a point: its last weights have diverged.
 
         Why something cannot be kept is added to `faults`, by name.
         """
@@ -308,11 +330,12 @@ class Worker:
         except (NeurosimError, MemoryError) as error:
             faults |= {trial.name: reason_of(error) for batch in self._batches for trial in batch.trials}
             return
+        packed = {name for _, names in self._packs for name in names}
         for batch, (place, point) in ((one, point) for one in self._batches for point in enumerate(one.points)):
             left = []
             for number in batch.numbers_of(place):
                 trial = batch.trials[number]
-                if trial.name in self._packed:
+                if trial.name in packed:
                     continue
                 try:
                     self._keep_result(*self._adopted(batch, number), trial)
@@ -330,13 +353,12 @@ class Worker:
         return simulator, result_of(simulator, None, batch.seconds)
 
     def _pack(self) -> None:
-        """Keep what was trained side by side in packs, as far as it can be in one."""
+        """Make packs of what was trained side by side, as far as it can be in one."""
         parts = [part for batch in self._batches for part in _parts(batch)]
         parts.sort(key=lambda part: part.shape)
         for _, group in groupby(parts, lambda part: part.shape):
             alike = list(group)
-            place = write_pack(self._out, joined(alike))
-            self._packed |= {name: place.name for part in alike for name in part.names}
+            self._packs.append((joined(alike), [name for part in alike for name in part.names]))
 
     def _keep_result(self, simulator: Simulator, result: Result, trial: Trial) -> None:
         def keep(folder: RunFolder, identity: Identity) -> None:

@@ -13,7 +13,8 @@ from neurosim.sweeps.packs import PackFile, packs_in
 from neurosim.sweeps.ranking import rank
 from neurosim.sweeps.storage import WORTH_A_PACK, unpacked
 from neurosim.sweeps.sweep import sweep
-from neurosim.sweeps.trials import Recipe
+from neurosim.sweeps.trials import Maker, Recipe
+from neurosim.sweeps.worker import Worker
 
 POINT = [{"optimizer.lr": 0.05}]
 SEEDS = range(WORTH_A_PACK)
@@ -90,6 +91,15 @@ def test_commands_find_a_trial_that_is_in_a_pack(tmp_path, capsys):
     assert execute(["verify", str(folder)]) == 0
     assert folder.is_dir()
     assert load_model(other).predict([[0.0, 1.0]]) == ["1"]
+
+
+def test_a_pack_that_cannot_be_written_is_the_reason_of_its_trials(tmp_path):
+    maker = Maker(XOR)
+    trained = Worker(maker, tmp_path).train(maker.trials(POINT[0], SEEDS))
+    ((pack, names),) = trained.packs
+    assert len(names) == len(SEEDS)
+    (tmp_path / pack.file_name / "in the way").mkdir(parents=True)
+    assert all(f"cannot write {tmp_path}" in ended.reason and not ended.pack for ended in trained.kept())
 
 
 def test_what_diverges_has_a_folder_beside_the_pack(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from neurosim.errors import DataError, UsageError
+from neurosim.sweeps import student
 from neurosim.sweeps.entries import Entry, entries_in
 from neurosim.sweeps.importance import importance
 from neurosim.sweeps.ranking import going_along, rank
@@ -25,6 +26,13 @@ def entry(value, seed=0, measure="test_accuracy", reason="", **settings):
 
 def by_settings(table):
     return {place.settings.get("lr"): place for place in table.places}
+
+
+def test_student_s_distribution_is_that_of_scipy():
+    for freedom in (1, 2, 3, 9, 58, 59, 60, 61, 999, 99_999):
+        assert student.bound(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-12)
+        for t in (0.0, 1e-3, 0.5, 1.0, 2.0, 3.5, 10.0, 40.0, 1e4, np.inf):
+            assert student.tail(freedom, t) == pytest.approx(stats.t.sf(t, freedom), rel=1e-11, abs=1e-300)
 
 
 def test_intervals_and_tests_are_those_of_scipy():
